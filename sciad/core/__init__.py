@@ -1,0 +1,1 @@
+"""The eager core: traced values, call interception, mutation, transformations."""

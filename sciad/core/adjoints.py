@@ -1,0 +1,207 @@
+"""Cotangents during a backward sweep, and the plain arrays a sweep will read."""
+
+from typing import Any
+
+import numpy as np
+
+from sciad.core.buffer import constant, has_repeats, locate, scatter, shares
+from sciad.core.errors import LostDerivativeError
+from sciad.core.tracer import Array, Scalar, dtype_of, is_wrapped, primal_of, shape_of
+
+__all__ = [
+    "FLOAT64",
+    "ZERO",
+    "Adjoints",
+    "Kept",
+    "add_at",
+    "fit",
+    "ghost",
+    "is_real_scalar",
+    "read_at",
+    "times_conjugate",
+    "unbroadcast",
+]
+
+#: Marks "no cotangent yet"; recognised by identity, adds like a number.
+ZERO = float("0")
+FLOAT64 = np.dtype(np.float64)
+
+
+class Adjoints:
+    """Cotangents of all slots during one sweep."""
+
+    __slots__ = ("owned", "slots")
+
+    def __init__(self, size: int) -> None:
+        self.slots: list[Any] = [ZERO] * size
+        self.owned: set[int] = set()
+
+    def add(self, slot: int, cotangent: Any) -> None:
+        """Add to a slot; in place once the memory is the sweep's own."""
+        before = self.slots[slot]
+        if before is ZERO:
+            self.slots[slot] = cotangent
+        elif slot in self.owned and _fits(before, cotangent):
+            before += cotangent
+            self.slots[slot] = before
+        else:
+            self.slots[slot] = before + cotangent
+            if type(self.slots[slot]) is np.ndarray:
+                self.owned.add(slot)
+
+    def take(self, slot: int) -> Any:
+        """Cotangent of a slot that nobody needs afterwards."""
+        found = self.slots[slot]
+        self.slots[slot] = ZERO
+        return found
+
+    def buffer(self, slot: int, shape: tuple, dtype: Any, incoming: Any = None) -> Any:
+        """Adjoint of a slot as an array that may be written in place."""
+        present = self.slots[slot]
+        if present is ZERO:
+            present = np.zeros(shape, dtype)
+        elif slot not in self.owned:
+            if is_wrapped(present):
+                present = np.copy(present)
+            else:
+                present = np.array(present, np.result_type(present, dtype), copy=True, order="C")
+        if is_wrapped(incoming) and not is_wrapped(present):
+            present = constant(present)
+        self.slots[slot] = present
+        self.owned.add(slot)
+        return present
+
+
+def _fits(before: Any, cotangent: Any) -> bool:
+    """Whether adding in place keeps shape and precision."""
+    if type(before) is not np.ndarray:
+        return type(before) is Array
+    if type(cotangent) is np.ndarray and cotangent.dtype is before.dtype:
+        return True
+    return not is_wrapped(cotangent) and np.result_type(before, cotangent) == before.dtype
+
+
+class Kept:
+    """Plain arrays that a backward pass will read.
+
+    sciad does not see writes to plain arrays. Small ones are copied; of large ones a fingerprint is
+    taken, and a change is reported instead of giving a wrong derivative.
+    """
+
+    def __init__(self) -> None:
+        self.large: dict[int, tuple[np.ndarray, int]] = {}
+
+    def add(self, array: np.ndarray) -> np.ndarray:
+        """Give back the array, or a copy of it, to keep."""
+        if array.size <= SMALL:
+            return array.copy()
+        if array.flags.writeable and id(array) not in self.large:
+            self.large[id(array)] = (array, fingerprint(array))
+        return array
+
+    def verify(self) -> None:
+        """Raise `LostDerivativeError` if a kept array has changed."""
+        for array, before in self.large.values():
+            if fingerprint(array) != before:
+                raise LostDerivativeError(
+                    f"a plain array (shape {array.shape}, dtype {array.dtype}) was changed in place"
+                    " after it was used with traced values",
+                    hint="work on a copy made inside the differentiated function (np.copy)",
+                )
+
+
+SMALL = 1024
+_LANES = 509
+
+
+def fingerprint(array: np.ndarray) -> int:
+    """Compute a number that depends on all bytes of an array and on their places."""
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    whole = data.size // 8 * 8
+    words = data[:whole].view(np.uint64)
+    cut = words.size // _LANES * _LANES
+    lanes = np.bitwise_xor.reduce(words[:cut].reshape(-1, _LANES), axis=0)
+    total = np.add.reduce(words)
+    return hash((lanes.tobytes(), int(total), words[cut:].tobytes(), data[whole:].tobytes()))
+
+
+# Cotangents --------------------------------------------------------------------------------------
+
+
+def is_real_scalar(x: Any) -> bool:
+    """Whether a value is a real number, traced below or not (no array)."""
+    kind = type(x)
+    return (
+        kind is float or kind is Scalar or kind is int or issubclass(kind, np.floating | np.integer)
+    )
+
+
+def ghost(value: Any) -> Any:
+    """Stand-in with the shape and dtype of a value, and no memory."""
+    if type(value) is Array:
+        value = primal_of(value)
+    if type(value) is np.ndarray:
+        return np.ndarray(
+            value.shape, value.dtype, bytes(value.dtype.itemsize), 0, (0,) * value.ndim
+        )
+    return value
+
+
+def times_conjugate(g: Any, partial: Any) -> Any:
+    """Product of a cotangent with the conjugate of a partial derivative."""
+    if type(partial) is float:
+        if partial == 1.0:
+            return g
+        if partial == -1.0:
+            return -g
+        return g * partial
+    if dtype_of(partial).kind == "c":
+        partial = np.conj(partial)
+    return g * partial
+
+
+def fit(cotangent: Any, value: Any) -> Any:
+    """Bring a cotangent to the shape of the value it belongs to; real if the value is."""
+    shape = shape_of(value)
+    if shape_of(cotangent) != shape:
+        cotangent = unbroadcast(cotangent, shape)
+    if dtype_of(cotangent).kind == "c" and dtype_of(value).kind != "c":
+        cotangent = np.real(cotangent)
+    return cotangent
+
+
+def unbroadcast(cotangent: Any, shape: tuple) -> Any:
+    """Sum over the axes along which a value of some shape was repeated."""
+    given = shape_of(cotangent)
+    extra = len(given) - len(shape)
+    if extra < 0:
+        return np.broadcast_to(cotangent, shape)
+    stretched = [k + extra for k, n in enumerate(shape) if n == 1 and given[k + extra] != 1]
+    summed = np.sum(cotangent, axis=(*range(extra), *stretched))
+    if shape_of(summed) != shape:
+        summed = np.reshape(summed, shape)
+    return summed
+
+
+def add_at(buffer: Any, ops: tuple, g: Any) -> None:
+    """Add to the part of an adjoint buffer that the steps `ops` read."""
+    part, index = locate(buffer, ops)
+    if not shares(part, buffer):
+        scatter(buffer, ops, g, add=True)
+    elif has_repeats(index):
+        np.add.at(part, index, g)
+    else:
+        part[index] += g
+
+
+def read_at(buffer: Any, ops: tuple, clear: bool) -> Any:
+    """Copy of the part of an adjoint buffer behind `ops`; optionally set it to zero."""
+    part, index = locate(buffer, ops)
+    found = part[index]
+    found = np.copy(found) if shape_of(found) else found + 0.0
+    if clear:
+        if shares(part, buffer):
+            part[index] = 0.0
+        else:
+            scatter(buffer, ops, 0.0, add=False)
+    return found

@@ -1,0 +1,119 @@
+"""One exception tree: every message says what happened, where in the user's code, and what to do.
+
+The classes also derive from the built-in exception a caller would expect (``ValueError`` for bad
+input, ``TypeError`` for things that cannot be traced), so that existing ``except`` clauses work.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+import numpy
+
+__all__ = [
+    "CompileError",
+    "InputError",
+    "IntegrationError",
+    "LostDerivativeError",
+    "NotDifferentiableError",
+    "SciadError",
+    "TracingError",
+    "user_location",
+]
+
+
+class SciadError(Exception):
+    r"""Root of all errors raised by sciad.
+
+    Parameters
+    ----------
+    what : str
+        What happened, in one sentence.
+    where : str, optional
+        Place in the user's code, as ``"file:line"``.
+    hint : str, optional
+        A way out that works.
+
+    Examples
+    --------
+    >>> str(SciadError("no source", where="model.py:3", hint="define it in a file"))
+    'no source\n  where: model.py:3\n  hint: define it in a file'
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        lines = [what]
+        if where is not None:
+            lines.append(f"  where: {where}")
+        if hint is not None:
+            lines.append(f"  hint: {hint}")
+        super().__init__("\n".join(lines))
+
+
+class InputError(SciadError, ValueError):
+    """An argument of a sciad function is not what it must be."""
+
+
+class TracingError(SciadError, TypeError):
+    """A traced value was used in a way that cannot be followed."""
+
+
+class LostDerivativeError(TracingError):
+    """Going on would drop a derivative silently; sciad stops instead."""
+
+
+class NotDifferentiableError(SciadError, TypeError):
+    """The function has no derivative that could be given."""
+
+
+class CompileError(SciadError, TypeError):
+    """The function uses something that cannot be compiled."""
+
+
+class IntegrationError(SciadError, RuntimeError):
+    """An integration could not be carried to its end."""
+
+
+def package_directory(name: str) -> str | None:
+    """Directory of a top-level package that is already imported, with a final separator."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    return os.path.dirname(file) + os.sep if file else None
+
+
+SCIAD_DIRECTORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+NUMPY_DIRECTORY = os.path.dirname(numpy.__file__) + os.sep
+
+
+def user_location() -> str:
+    """Where the user's code is now.
+
+    Returns
+    -------
+    str
+        ``"file:line"`` of the innermost frame outside sciad, NumPy and SciPy, or ``"<unknown>"``.
+
+    Examples
+    --------
+    >>> ":" in user_location()
+    True
+    """
+    skipped = tuple(
+        directory
+        for directory in (SCIAD_DIRECTORY, NUMPY_DIRECTORY, package_directory("scipy"))
+        if directory is not None
+    )
+    for frame in _frames(sys._getframe(1)):
+        filename = frame.f_code.co_filename
+        if not filename.startswith(skipped) and not filename.startswith("<frozen"):
+            return f"{filename}:{frame.f_lineno}"
+    return "<unknown>"
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

@@ -1,0 +1,216 @@
+"""Methods and attributes of traced values: those of NumPy arrays, as calls of NumPy functions."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sciad.core.apply import apply
+from sciad.core.buffer import store
+from sciad.core.errors import LostDerivativeError, user_location
+from sciad.core.operators import give, rounding
+from sciad.core.rules import lookup
+from sciad.core.tracer import Array, Scalar, current, primal_of, shape_of, trace_of
+
+__all__ = ["astype"]
+
+
+def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    rule = lookup(function)
+    if rule is None:
+        return function(*args, **kwargs)
+    return apply(rule, function, args, kwargs)
+
+
+# Methods and attributes --------------------------------------------------------------------------
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "all": np.all,
+    "any": np.any,
+    "argmax": np.argmax,
+    "argmin": np.argmin,
+    "argsort": np.argsort,
+    "clip": np.clip,
+    "conj": np.conjugate,
+    "conjugate": np.conjugate,
+    "cumprod": np.cumprod,
+    "cumsum": np.cumsum,
+    "diagonal": np.diagonal,
+    "dot": np.dot,
+    "max": np.max,
+    "mean": np.mean,
+    "min": np.min,
+    "nonzero": np.nonzero,
+    "prod": np.prod,
+    "ptp": np.ptp,
+    "ravel": np.ravel,
+    "repeat": np.repeat,
+    "round": np.round,
+    "searchsorted": np.searchsorted,
+    "squeeze": np.squeeze,
+    "std": np.std,
+    "sum": np.sum,
+    "swapaxes": np.swapaxes,
+    "take": np.take,
+    "trace": np.trace,
+    "var": np.var,
+}
+
+
+def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = function.__name__
+    return method
+
+
+def _reshape(self: Any, *shape: Any, order: str = "C") -> Any:
+    given = shape[0] if len(shape) == 1 else shape
+    return _call(np.reshape, self, given, order=order)
+
+
+def _transpose(self: Any, *axes: Any) -> Any:
+    given = axes[0] if len(axes) == 1 else axes or None
+    return np.transpose(self, given)
+
+
+def _flatten(self: Any, order: str = "C") -> Any:
+    return np.copy(_call(np.ravel, self, order=order))
+
+
+def _item(self: Any, *args: Any) -> Any:
+    if args:
+        place = args[0] if len(args) == 1 else args
+        return self[place] if isinstance(place, tuple) else _call(np.ravel, self)[place]
+    if np.prod(shape_of(self)) != 1:
+        raise ValueError("can only convert an array of size 1 to a Python scalar")
+    return _call(np.reshape, self, (1,))[0] if shape_of(self) else _number(self)
+
+
+def is_array(x: Any) -> bool:
+    """Whether a value is a boxed array."""
+    return type(x) is Array
+
+
+def _number(self: Any) -> Any:
+    has_axes = is_array(self) and type(current(self)) is not complex
+    return self[()] if has_axes else self
+
+
+def _astype(self: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+    return _call(astype, self, dtype)
+
+
+def astype(a: np.ndarray, dtype: Any) -> np.ndarray:
+    """Convert to another type of elements (the function behind the method)."""
+    return a.astype(dtype)
+
+
+def _view(self: Any, *args: Any) -> Any:
+    if args:
+        _missing(self, "view")
+    return self[...]
+
+
+def _tolist(self: Any) -> Any:
+    shape = shape_of(self)
+    if not shape:
+        return _number(self)
+    return [_tolist(row) for row in self] if len(shape) > 1 else list(self)
+
+
+def _fill(self: Array, value: Any) -> None:
+    store(self, Ellipsis, value)
+
+
+def _sort(self: Array, axis: int = -1, **kwargs: Any) -> None:
+    store(self, Ellipsis, np.sort(self, axis=axis, **kwargs))
+
+
+def _set_flat(self: Array, value: Any) -> None:
+    np.ravel(self)[:] = value
+
+
+def _getattr_primal(name: str) -> property:
+    return property(lambda self: getattr(primal_of(self), name))
+
+
+def _part(name: str, function: Callable[..., Any]) -> property:
+    def write(self: Any, value: Any) -> None:
+        if type(self) is not Array:
+            raise AttributeError(f"attribute '{name}' of a number is not writable")
+        store(_call(function, self), Ellipsis, value)
+
+    return property(lambda self: _call(function, self), write)
+
+
+def _missing(self: Any, name: str) -> Any:
+    """Refuse what is not given here and would show plain numbers."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = getattr(primal_of(self), name)
+    if trace_of(self) is None:
+        return found
+    raise LostDerivativeError(
+        f"'.{name}' is not supported on traced values",
+        where=user_location(),
+        hint="use the NumPy function, or sciad.stop_gradient(x) for a plain value",
+    )
+
+
+def _plain_conversion(name: str) -> Callable[..., Any]:
+    refuse = getattr(Scalar, name)
+
+    def method(self: Array) -> Any:
+        return refuse(self) if trace_of(self) is not None else getattr(primal_of(self), name)()
+
+    return method
+
+
+_COPY = {name: lambda self, *args: _call(np.copy, self) for name in ("copy", "__copy__")}
+_VIEWS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "flags", "strides")
+
+_BOTH: dict[str, Any] = {
+    **{name: _as_method(function) for name, function in _METHODS.items()},
+    **{name: _getattr_primal(name) for name in _VIEWS},
+    "__getattr__": _missing,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "flatten": _flatten,
+    "item": _item,
+    "astype": _astype,
+    "tolist": _tolist,
+    "view": _view,
+    "is_integer": rounding(lambda x: x.is_integer()),
+    "real": _part("real", np.real),
+    "imag": _part("imag", np.imag),
+    "T": property(lambda self: np.transpose(self)),
+}
+
+give(Scalar, _BOTH)
+give(
+    Scalar,
+    {
+        "__trunc__": rounding(math.trunc),
+        "__floor__": rounding(math.floor),
+        "__ceil__": rounding(math.ceil),
+    },
+)
+give(Array, _BOTH)
+give(Array, _COPY)
+give(
+    Array,
+    {
+        "__deepcopy__": _COPY["copy"],
+        "fill": _fill,
+        "sort": _sort,
+        "flat": property(lambda self: np.ravel(self), _set_flat),
+        "mT": property(lambda self: np.swapaxes(self, -1, -2)),
+        **{
+            name: _plain_conversion(name)
+            for name in ("__float__", "__int__", "__index__", "__complex__")
+        },
+    },
+)

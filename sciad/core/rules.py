@@ -1,0 +1,366 @@
+"""Kinds of differentiation rules and the registry callable -> rule. Knows no mathematics.
+
+A rule belongs to a callable (``np.sin``, ``math.sin``) or to a name (``"scipy.special.gamma"``), so
+that the library it is about need not be imported. Rules are written in plain NumPy calls: applied
+to traced values they are differentiated themselves, which gives all higher derivatives.
+"""
+
+import contextlib
+import importlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sciad.core.errors import InputError
+
+__all__ = [
+    "BY_CALLABLE",
+    "BY_NAME",
+    "Elementwise",
+    "Linear",
+    "Nondifferentiable",
+    "Rule",
+    "Substitute",
+    "Vjp",
+    "elementwise",
+    "linear",
+    "lookup",
+    "nondifferentiable",
+    "register",
+    "rule",
+    "substitute",
+    "temporary",
+    "unregister",
+    "vjp_rule",
+]
+
+Key = Callable[..., Any] | str
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise:
+    """A function that acts on each element (with broadcasting), with one partial per argument.
+
+    Parameters
+    ----------
+    function : callable
+        For instance ``np.sin``.
+    partials : tuple
+        ``partials[i](*args, out)`` is the derivative to argument ``i``; ``None`` if it is zero.
+        Small lambdas of NumPy scalar functions, arithmetic, comparisons and ``np.where``: the
+        compiler reads their source.
+    aliases : tuple of callables
+        Other functions with the same mathematics, such as ``math.sin``.
+    otherwise : callable, optional
+        Called instead if the number of arguments is not that of the partials (``math.log(x, 2)``).
+    on_complex : callable, optional
+        Called instead for complex arguments, if the function is not holomorphic (``abs``).
+    """
+
+    function: Callable[..., Any]
+    partials: tuple[Callable[..., Any] | None, ...]
+    aliases: tuple[Callable[..., Any], ...] = ()
+    otherwise: Callable[..., Any] | None = None
+    on_complex: Callable[..., Any] | None = None
+    # worked out from the partials by the engine, on first use
+    needed: frozenset[int] | None = field(default=None, init=False, repr=False)
+    scalar_partials: tuple[Any, ...] | None = field(default=None, init=False, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A function that is linear in each of some arguments while the others are held.
+
+    Parameters
+    ----------
+    function : callable
+        For instance ``np.transpose``.
+    argnums : tuple of int
+        The arguments it is linear in.
+    transpose : tuple of callables
+        One per entry of `argnums`: ``transpose(cotangent, *args, **kwargs)`` applies the adjoint of
+        the map (conjugate transpose). Of the argument itself it may use shape and dtype only; the
+        values of the other arguments are there.
+    batched : callable, optional
+        ``batched(tangent, *args, **kwargs)``: the map (of its only linear argument) applied along a
+        leading direction axis. Without it directions are taken one by one.
+    """
+
+    function: Callable[..., Any]
+    argnums: tuple[int, ...]
+    transpose: tuple[Callable[..., Any], ...]
+    batched: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Vjp:
+    """A function with explicit vector-Jacobian products.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+    vjp : tuple of callables or None
+        One per positional argument: ``vjp[i](cotangent, out, *args, **kwargs)`` is the cotangent of
+        argument ``i``; ``None`` where an argument cannot be differentiated.
+    jvp : tuple of callables or None, optional
+        ``jvp[i](tangent, out, *args, **kwargs)``: part of the output's tangent that comes from
+        argument ``i``, for one direction. Without it, the vjp (linear in the cotangent) is
+        transposed.
+    """
+
+    function: Callable[..., Any]
+    vjp: tuple[Callable[..., Any] | None, ...]
+    jvp: tuple[Callable[..., Any] | None, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Nondifferentiable:
+    """A function whose derivative is zero wherever it exists (``floor``, ``argmax``, ``sign``...).
+
+    It is called with plain numbers and gives plain numbers.
+    """
+
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Substitute:
+    """A function that is replaced by another one under differentiation.
+
+    Parameters
+    ----------
+    function : callable or str
+        The function, or its name ``"module.qualname"``.
+    target : callable or str
+        What is called instead; a string ``"module:name"`` is imported on first use.
+    """
+
+    function: Callable[..., Any] | str
+    target: Callable[..., Any] | str
+
+    @cached_property
+    def resolved(self) -> Callable[..., Any]:
+        """The target itself, imported if need be."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, name = self.target.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        return found
+
+
+#: Registered rules by callable; read without a lock by the dispatcher.
+BY_CALLABLE: dict[Any, "Rule"] = {}
+BY_NAME: dict[tuple[str, str], "Rule"] = {}
+
+Rule = Elementwise | Linear | Vjp | Nondifferentiable | Substitute
+
+_lock = threading.RLock()
+
+
+def lookup(function: Any) -> Rule | None:
+    """Find the rule of a callable.
+
+    Parameters
+    ----------
+    function : callable
+        Anything that can be called.
+
+    Returns
+    -------
+    Rule or None
+        By identity first, then by name, then from the attribute ``__sciad_rule__`` of its type.
+
+    Examples
+    --------
+    >>> lookup(len.__class__) is None
+    True
+    """
+    try:
+        found = BY_CALLABLE.get(function)
+    except TypeError:  # unhashable callable
+        found = None
+    if found is not None:
+        return found
+    name = getattr(function, "__qualname__", None)
+    if name is not None:
+        return BY_NAME.get((getattr(function, "__module__", None) or "", name))
+    return getattr(type(function), "__sciad_rule__", None)
+
+
+def _split_name(key: str) -> tuple[str, str]:
+    """``"scipy.special._basic.gamma"`` -> module and qualified name (classes start upper case)."""
+    parts = key.split(".")
+    cut = len(parts) - 1
+    while cut > 1 and parts[cut - 1][:1].isupper():
+        cut -= 1
+    if cut < 1:
+        raise InputError(f"a rule's name must be 'module.qualname', not {key!r}")
+    return ".".join(parts[:cut]), ".".join(parts[cut:])
+
+
+def register(key: Key, new: Rule) -> None:
+    """Give a callable (or a name ``"module.qualname"``) a rule; replaces an earlier one."""
+    with _lock:
+        if isinstance(key, str):
+            BY_NAME[_split_name(key)] = new
+        else:
+            BY_CALLABLE[key] = new
+
+
+def unregister(key: Key) -> None:
+    """Take a rule away; raises `InputError` if there is none."""
+    with _lock:
+        table: dict[Any, Rule] = BY_NAME if isinstance(key, str) else BY_CALLABLE
+        name = _split_name(key) if isinstance(key, str) else key
+        if name not in table:
+            raise InputError(f"{key!r} has no rule")
+        del table[name]
+
+
+@contextlib.contextmanager
+def temporary(key: Key, new: Rule) -> Iterator[Rule]:
+    """Use a rule inside a ``with`` block only; the earlier one comes back afterwards."""
+    table: dict[Any, Rule] = BY_NAME if isinstance(key, str) else BY_CALLABLE
+    name = _split_name(key) if isinstance(key, str) else key
+    with _lock:
+        before = table.get(name)
+        table[name] = new
+    try:
+        yield new
+    finally:
+        with _lock:
+            if before is None:
+                table.pop(name, None)
+            else:
+                table[name] = before
+
+
+def elementwise(
+    function: Callable[..., Any],
+    *aliases: Callable[..., Any],
+    partials: tuple[Callable[..., Any] | None, ...],
+    otherwise: Callable[..., Any] | None = None,
+    on_complex: Callable[..., Any] | None = None,
+) -> Elementwise:
+    """Register an `Elementwise` rule for a function and its aliases."""
+    made = Elementwise(function, partials, aliases, otherwise, on_complex)
+    for key in (function, *aliases):
+        register(key, made)
+    return made
+
+
+def linear(
+    function: Callable[..., Any],
+    *,
+    transpose: Callable[..., Any] | tuple[Callable[..., Any], ...],
+    argnums: tuple[int, ...] = (0,),
+    batched: Callable[..., Any] | None = None,
+) -> Linear:
+    """Register a `Linear` rule."""
+    made = Linear(
+        function, argnums, transpose if isinstance(transpose, tuple) else (transpose,), batched
+    )
+    register(function, made)
+    return made
+
+
+def vjp_rule(
+    function: Callable[..., Any],
+    *,
+    vjp: Callable[..., Any] | tuple[Callable[..., Any] | None, ...],
+    jvp: Callable[..., Any] | tuple[Callable[..., Any] | None, ...] | None = None,
+) -> Vjp:
+    """Register a `Vjp` rule; a single callable stands for the first argument."""
+    made = Vjp(
+        function,
+        vjp if isinstance(vjp, tuple) else (vjp,),
+        jvp if isinstance(jvp, tuple) or jvp is None else (jvp,),
+    )
+    register(function, made)
+    return made
+
+
+def nondifferentiable(*functions: Key) -> None:
+    """Register functions whose derivative is zero wherever it exists."""
+    for function in functions:
+        register(function, Nondifferentiable(function))  # type: ignore[arg-type]
+
+
+def substitute(*functions: Key) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a function that stands in for others under differentiation."""
+
+    def accept(target: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            register(function, Substitute(function, target))
+        return target
+
+    return accept
+
+
+def rule(
+    function: Key,
+    *,
+    partials: tuple[Callable[..., Any] | None, ...] | None = None,
+    vjp: tuple[Callable[..., Any] | None, ...] | None = None,
+    jvp: tuple[Callable[..., Any] | None, ...] | None = None,
+    transpose: tuple[Callable[..., Any], ...] | None = None,
+    argnums: tuple[int, ...] = (0,),
+    nondifferentiable: bool = False,
+) -> Any:
+    """Teach sciad the derivative of a function, at run time.
+
+    Parameters
+    ----------
+    function : callable or str
+        The function (it need not be your own), or its name ``"module.qualname"``.
+    partials : tuple of callables, optional
+        Elementwise function: partial derivatives, see `Elementwise`.
+    vjp, jvp : tuple of callables, optional
+        Products with the Jacobian, see `Vjp`.
+    transpose : tuple of callables, optional
+        Linear function: adjoint maps, see `Linear` (with `argnums`).
+    nondifferentiable : bool
+        The derivative is zero wherever it exists.
+
+    Returns
+    -------
+    Rule or decorator
+        Without any of the options a decorator: the decorated function takes the place of
+        `function` under differentiation.
+
+    Raises
+    ------
+    InputError
+        If more than one kind of rule is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def cube(x):
+    ...     return x**3
+    >>> _ = rule(cube, partials=(lambda x, out: 3.0 * x**2,))
+    >>> isinstance(lookup(cube), Elementwise)
+    True
+    """
+    given = [partials is not None, vjp is not None, transpose is not None, nondifferentiable]
+    if sum(given) > 1:
+        raise InputError("a rule has one kind: partials, vjp, transpose or nondifferentiable")
+    callable_or_name: Any = function
+    made: Rule
+    if partials is not None:
+        made = Elementwise(callable_or_name, partials)
+    elif vjp is not None:
+        made = Vjp(callable_or_name, vjp, jvp)
+    elif transpose is not None:
+        made = Linear(callable_or_name, argnums, transpose)
+    elif nondifferentiable:
+        made = Nondifferentiable(callable_or_name)
+    else:
+        return substitute(function)
+    register(function, made)
+    return made

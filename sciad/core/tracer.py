@@ -1,0 +1,369 @@
+"""Traced values: a light class for real scalars, one for everything else, and their levels.
+
+Every transformation has a `Trace` with a globally unique level. A traced value holds the value one
+level down (a plain number or array, or a value traced by an outer transformation), its trace and
+its node: a slot number on a tape (reverse mode) or the tangents (forward mode, with a leading axis
+of directions). A rule sees the highest level only, which keeps perturbations apart (Siskind and
+Pearlmutter, "Perturbation confusion and referential transparency", 2005).
+
+An `Array` without a trace is a plain array created in traced code: traced values may be written
+into it later (`sciad.core.buffer`).
+"""
+
+import itertools
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from sciad.core.errors import LostDerivativeError, TracingError, user_location
+from sciad.core.tree import flatten, register_leaf, tree_map, unflatten
+
+__all__ = [
+    "Array",
+    "DeadTrace",
+    "Scalar",
+    "Trace",
+    "any_traced",
+    "as_array",
+    "current",
+    "dtype_of",
+    "is_traced",
+    "is_wrapped",
+    "level_of",
+    "primal_of",
+    "shape_of",
+    "top_trace",
+    "trace_of",
+    "unwrap_constants",
+    "wrap",
+]
+
+_levels = itertools.count(1)  # next() on it is atomic: levels are unique over threads
+
+
+class Trace:
+    """One running transformation; `close` makes its values unusable."""
+
+    level: int
+
+    def __init__(self) -> None:
+        self.level = next(_levels)
+
+    def close(self) -> None:
+        """End the transformation: values that escaped it raise from now on."""
+        level = self.level
+        self.__dict__.clear()
+        self.level = level
+        self.__class__ = DeadTrace  # costs nothing while the trace is alive
+
+
+class DeadTrace(Trace):
+    """A transformation that has ended."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise TracingError(
+            "a traced value was used after the transformation that made it had ended",
+            where=user_location(),
+            hint="return the value from the differentiated function instead of storing it",
+        )
+
+
+def _refuse(action: str, hint: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise LostDerivativeError(
+            f"{action} of a traced value would drop its derivative",
+            where=user_location(),
+            hint=hint,
+        )
+
+    return method
+
+
+_UNSEEN = "the call was made by code that sciad does not rewrite (C, or Python without source)"
+
+
+class Scalar:
+    """A traced real number."""
+
+    __slots__ = ("_trace", "node", "value")
+
+    def __init__(self, value: Any, trace: Any, node: Any) -> None:
+        self.value = value
+        self._trace = trace
+        self.node = node
+
+    __array_priority__: ClassVar[float] = 1e6
+    __float__ = _refuse("float()", _UNSEEN)
+    __int__ = _refuse("int()", _UNSEEN + "; use sciad.stop_gradient(x) for a plain number")
+    __index__ = _refuse("use as an index", "use int(sciad.stop_gradient(x))")
+    __complex__ = _refuse("complex()", _UNSEEN)
+    __array__ = _refuse("conversion to a plain array", _UNSEEN)
+    __hash__ = _refuse("hashing", "traced values cannot be keys: use sciad.stop_gradient(x)")
+    __reduce_ex__ = _refuse("pickling", "use sciad.stop_gradient(x)")
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # isinstance(x, float) holds as in the plain program
+        return type(primal_of(self))
+
+    def __repr__(self) -> str:
+        return repr(primal_of(self))
+
+    def __str__(self) -> str:
+        return str(primal_of(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(primal_of(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __copy__(self) -> "Scalar":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Scalar":
+        return self
+
+
+class Array:
+    """A traced array (or complex number), or an array created in traced code (no trace).
+
+    Attributes
+    ----------
+    value
+        The value one level down.
+    trace, node
+        The transformation and the place in it; both ``None`` for a constant.
+    owner, ops
+        For a view: the array that owns the memory and the steps from there to here.
+    version : int
+        Of an owner: number of writes. Of a view: the owner's version its `node` stands for.
+    saved : bool
+        Someone keeps `value` for later: a write must copy first.
+    owned : bool
+        The memory of `value` belongs to this array (user data never does).
+    hot : bool
+        The array is being written: reads of its views take copies.
+    """
+
+    # most arrays are never written and are no views: these stay on the class
+    owner: "Array | None" = None
+    ops: tuple = ()
+    version = 0
+    saved = False
+    owned = False
+    hot = False
+    live: Any = None
+
+    def __init__(self, value: Any, trace: Any = None, node: Any = None) -> None:
+        self.value = value
+        self._trace = trace
+        self.node = node
+
+    __array_priority__: ClassVar[float] = 1e6
+    __hash__ = None  # type: ignore[assignment]
+    __reduce_ex__ = _refuse("pickling", "use sciad.stop_gradient(x)")
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(primal_of(self))
+
+    def __repr__(self) -> str:
+        return repr(primal_of(self))
+
+    def __str__(self) -> str:
+        return str(primal_of(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(primal_of(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(primal_of(self))
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        if level_of(self):
+            _refuse("conversion to a plain array", _UNSEEN)(self)
+        value = exposed(self)
+        if copy:
+            return np.array(value, dtype=dtype)
+        return np.asarray(value, dtype=dtype)
+
+
+def current(array: Array) -> Any:
+    """Value one level down as it is now (a view follows its owner). Not a snapshot."""
+    root = array.owner
+    if root is None:
+        return array.value
+    # the view is made again when the owner has got other memory; same memory, same view
+    if array.live is None or array.live[0] is not root.value:
+        value = root.value
+        for op in array.ops:
+            value = op.apply(value)
+        array.live = (root.value, value)
+    return array.live[1]
+
+
+def lent(array: Array) -> Any:
+    """Plain value of an array without trace, for code that may keep it: later writes copy first."""
+    owner = array if array.owner is None else array.owner
+    owner.saved = True
+    return primal_of(array)
+
+
+def exposed(array: Array) -> Any:
+    """Plain value of an array without trace, for code that might write into it: read-only.
+
+    A write that sciad does not see would leave views and kept operands behind.
+    """
+    value = lent(array)
+    if type(value) is np.ndarray:
+        value = value.view()
+        value.flags.writeable = False
+    return value
+
+
+def wrap(value: Any, trace: Any, node: Any) -> Any:
+    """Box a value one level down."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return Array(value, trace, node)
+    if kind is float or kind is Scalar or issubclass(kind, np.floating):
+        return Scalar(value, trace, node)
+    return Array(value, trace, node)
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Shape of a value, traced or not (cheaper than ``np.shape``)."""
+    kind = type(x)
+    if kind is np.ndarray:
+        return x.shape
+    if kind is float or kind is Scalar:
+        return ()
+    return np.shape(primal_of(x))
+
+
+def dtype_of(x: Any) -> np.dtype:
+    """Type of the elements of a value, traced or not."""
+    if type(x) is not np.ndarray:
+        x = primal_of(x)
+    return getattr(x, "dtype", None) or np.result_type(type(x))
+
+
+def as_array(x: Any) -> Any:
+    """``np.asarray`` that lets boxed values pass, also in sequences."""
+    kind = type(x)
+    if kind is Array or kind is Scalar or kind is np.ndarray:
+        return x
+    if kind is list or kind is tuple:
+        parts = [as_array(v) for v in x]
+        if any(map(is_wrapped, parts)):
+            return np.stack(parts)
+    return np.asarray(x)
+
+
+def is_wrapped(x: Any) -> bool:
+    """Whether a value is one of sciad's boxes (traced or a constant array of traced code)."""
+    kind = type(x)
+    return kind is Scalar or kind is Array
+
+
+def trace_of(x: Any) -> Any:
+    """Trace of a single value, or None."""
+    kind = type(x)
+    if kind is Scalar:
+        return x._trace
+    if kind is Array:
+        root = x.owner
+        if root is None:
+            return x._trace
+        return root._trace
+    return None
+
+
+def is_traced(x: Any) -> bool:
+    """Whether a single value carries a derivative.
+
+    Examples
+    --------
+    >>> is_traced(1.0)
+    False
+    """
+    return trace_of(x) is not None
+
+
+def any_traced(leaves: Any) -> bool:
+    """Whether any of some leaves is traced."""
+    return any(trace_of(leaf) is not None for leaf in leaves)
+
+
+def level_of(x: Any) -> int:
+    """Level of the innermost transformation a value belongs to; 0 for a plain value."""
+    trace = trace_of(x)
+    return 0 if trace is None else trace.level
+
+
+def top_trace(values: Any) -> Any:
+    """Find the trace with the highest level among some values, or None."""
+    best = None
+    for value in values:
+        trace = trace_of(value)
+        if trace is not None and (best is None or trace.level > best.level):
+            best = trace
+    return best
+
+
+def primal_of(x: Any) -> Any:
+    """Strip all levels.
+
+    Parameters
+    ----------
+    x : object
+        A single value, or a tree of values.
+
+    Returns
+    -------
+    object
+        Plain numbers and arrays.
+
+    Examples
+    --------
+    >>> primal_of([1.0, "a"])
+    [1.0, 'a']
+    """
+    kind = type(x)
+    if kind is Scalar or kind is Array:
+        while True:
+            if kind is Scalar:
+                x = x.value
+            elif kind is Array:
+                x = current(x)
+            else:
+                return x
+            kind = type(x)
+    if kind is float or kind is np.ndarray or kind is int:
+        return x
+    if kind in (list, tuple, dict) or flatten(x)[0]:
+        return tree_map(_primal_leaf, x)
+    return x
+
+
+def _primal_leaf(x: Any) -> Any:
+    return primal_of(x) if is_wrapped(x) else x
+
+
+register_leaf(Scalar)
+register_leaf(Array)
+
+
+def unwrap_constants(tree: Any) -> Any:
+    """Replace constant arrays of traced code by plain arrays; the same object if there are none."""
+    kind = type(tree)
+    if kind is Array:
+        return lent(tree) if level_of(tree) == 0 else tree
+    if kind is Scalar or kind not in (list, tuple, dict):
+        return tree
+    leaves, treedef = flatten(tree)
+    if not any(type(leaf) is Array and level_of(leaf) == 0 for leaf in leaves):
+        return tree
+    return unflatten(treedef, [unwrap_constants(leaf) for leaf in leaves])

@@ -1,0 +1,389 @@
+"""Trees of parameters: nested containers seen as a list of numbers and a structure.
+
+A *leaf* is what can be differentiated: a float or complex number, an inexact array, a traced
+value. Containers are dict, list, tuple, namedtuple, dataclass (frozen and slots too), attrs classes
+and registered types. Everything else (ints, strings, functions, ``None``...) is a constant and is
+kept inside the structure, which is hashable and comparable.
+"""
+
+import collections
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from sciad.core.errors import InputError
+
+__all__ = [
+    "TreeDef",
+    "flatten",
+    "gradient_tree",
+    "is_leaf",
+    "register_container",
+    "register_leaf",
+    "tree_map",
+    "unflatten",
+]
+
+#: (children, meta) of an object; the object from its type, meta and children.
+Splitter = Callable[[Any], tuple[Sequence[Any], Any]]
+Builder = Callable[[type, Any, list[Any]], Any]
+
+
+class Constant:
+    """A value inside a structure that is not differentiated; compared by value, else identity."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        try:
+            hash(value)
+            self.key: Any = (type(value), value)
+        except Exception:  # unhashable, or a user's __hash__ that refuses: identity decides
+            self.key = (type(value), id(value))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not Constant:
+            return False
+        if self.value is other.value:
+            return True
+        try:
+            return bool(self.key == other.key)
+        except Exception:  # an __eq__ that does not answer yes or no
+            return False
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class TreeDef:
+    """Structure of a tree: what remains when the leaves are taken out.
+
+    Attributes
+    ----------
+    kind : type or None
+        Type of the container; ``None`` for a leaf.
+    meta : object
+        What the container needs besides its children (keys, field names).
+    children : tuple of TreeDef or Constant
+    num_leaves : int
+        Number of leaves below.
+    """
+
+    __slots__ = ("_hash", "children", "kind", "meta", "num_leaves")
+
+    num_leaves: int
+
+    def __init__(self, kind: type | None, meta: Any, children: tuple[Any, ...]) -> None:
+        self.kind = kind
+        self.meta = meta
+        self.children = children
+        self.num_leaves = (
+            1 if kind is None else sum(c.num_leaves for c in children if type(c) is TreeDef)
+        )
+        self._hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash((self.kind, self.meta, self.children))
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            type(other) is TreeDef
+            and self.kind is other.kind
+            and self.meta == other.meta
+            and self.children == other.children
+        )
+
+    def __repr__(self) -> str:
+        if self.kind is None:
+            return "*"
+        inner = ", ".join(map(repr, self.children))
+        return f"{self.kind.__name__}({inner})"
+
+    def paths(self, prefix: str = "") -> Iterator[str]:
+        """Names of the leaves as the user would write them, such as ``['rates'][0]``."""
+        if self.kind is None:
+            yield prefix
+            return
+        for label, child in zip(_labels(self), self.children, strict=True):
+            if type(child) is TreeDef:
+                yield from child.paths(prefix + label)
+
+
+LEAF = TreeDef(None, None, ())
+
+_leaf_types: set[type] = {float, complex}
+_containers: dict[type, tuple[Splitter, Builder] | None] = {}
+_lock = threading.Lock()
+
+
+def register_leaf(kind: type) -> None:
+    """Declare that all values of a type are leaves (traced values do so)."""
+    with _lock:
+        _leaf_types.add(kind)
+
+
+def register_container(
+    kind: type, split: Callable[[Any], tuple[Sequence[Any], Any]], build: Callable[[Any, list], Any]
+) -> None:
+    """Make a type of the user a container.
+
+    Parameters
+    ----------
+    kind : type
+        The class (its subclasses are not included).
+    split : callable
+        ``split(obj) -> (children, meta)``; `meta` must be hashable.
+    build : callable
+        ``build(meta, children) -> obj``, which must accept ``None`` and traced children.
+
+    Examples
+    --------
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> register_container(Pair, lambda p: ((p.a, p.b), None), lambda meta, c: Pair(*c))
+    >>> flatten(Pair(1.0, 2.0))[0]
+    [1.0, 2.0]
+    """
+    with _lock:
+        _containers[kind] = (split, lambda _kind, meta, children: build(meta, children))
+
+
+def is_leaf(value: Any) -> bool:
+    """Whether a value can be differentiated: inexact number or array, or a traced value."""
+    kind = type(value)
+    if kind in _leaf_types:
+        return True
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fc"
+    return issubclass(kind, (np.inexact, float, complex))
+
+
+def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
+    """Take a tree apart.
+
+    Parameters
+    ----------
+    tree : object
+        Nested containers of leaves and constants, or a single leaf.
+
+    Returns
+    -------
+    leaves : list
+        The leaves, from left to right (a dict in the order of its keys).
+    treedef : TreeDef
+        The structure, hashable, with the constants in it.
+
+    Raises
+    ------
+    InputError
+        If a container contains itself.
+
+    Examples
+    --------
+    >>> leaves, treedef = flatten({"k": 1.5, "n": 3, "w": [2.0, "name"]})
+    >>> leaves
+    [1.5, 2.0]
+    >>> unflatten(treedef, [0.0, 1.0])
+    {'k': 0.0, 'n': 3, 'w': [1.0, 'name']}
+    """
+    leaves: list[Any] = []
+    node = _flatten(tree, leaves, [])
+    if isinstance(node, Constant):
+        node = TreeDef(tuple, "constant", (node,))
+    return leaves, node
+
+
+def _flatten(tree: Any, leaves: list[Any], parents: list[int]) -> "TreeDef | Constant":
+    kind = type(tree)
+    if kind in _leaf_types or is_leaf(tree):
+        leaves.append(tree)
+        return LEAF
+    handlers = _handlers(kind)
+    if handlers is None:
+        return Constant(tree)
+    if id(tree) in parents:
+        raise InputError(
+            f"a {kind.__name__} contains itself and cannot be used as a tree of parameters"
+        )
+    parents.append(id(tree))
+    children, meta = handlers[0](tree)
+    nodes = tuple(_flatten(child, leaves, parents) for child in children)
+    parents.pop()
+    return TreeDef(kind, meta, nodes)
+
+
+def unflatten(treedef: TreeDef, leaves: Sequence[Any]) -> Any:
+    """Put a tree together again.
+
+    Parameters
+    ----------
+    treedef : TreeDef
+        Structure, from `flatten`.
+    leaves : sequence
+        As many leaves as the structure has.
+
+    Returns
+    -------
+    object
+        New containers; constants are the same objects as in the original tree.
+
+    Raises
+    ------
+    InputError
+        If the number of leaves is not that of the structure.
+
+    Examples
+    --------
+    >>> unflatten(flatten((1.0, None))[1], [2.0])
+    (2.0, None)
+    """
+    return _rebuild(treedef, leaves, lambda constant: constant.value)
+
+
+def gradient_tree(treedef: TreeDef, leaves: Sequence[Any]) -> Any:
+    """Like `unflatten`, with ``None`` in the place of every constant.
+
+    Examples
+    --------
+    >>> gradient_tree(flatten({"k": 1.5, "n": 3})[1], [7.0])
+    {'k': 7.0, 'n': None}
+    """
+    return _rebuild(treedef, leaves, lambda constant: None)
+
+
+def _rebuild(treedef: TreeDef, leaves: Sequence[Any], constant: Callable[[Constant], Any]) -> Any:
+    if len(leaves) != treedef.num_leaves:
+        raise InputError(f"the tree has {treedef.num_leaves} leaves, {len(leaves)} were given")
+    if treedef.kind is None:
+        return leaves[0]
+    remaining = iter(leaves)
+    if treedef.kind is tuple and treedef.meta == "constant":
+        return constant(treedef.children[0])
+    return _build(treedef, remaining, constant)
+
+
+def _build(node: Any, leaves: Iterator[Any], constant: Callable[[Constant], Any]) -> Any:
+    if type(node) is Constant:
+        return constant(node)
+    if node.kind is None:
+        return next(leaves)
+    children = [_build(child, leaves, constant) for child in node.children]
+    handlers = _handlers(node.kind)
+    assert handlers is not None
+    return handlers[1](node.kind, node.meta, children)
+
+
+def tree_map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """Apply a function to every leaf of a tree (and the leaves of equally shaped trees).
+
+    Parameters
+    ----------
+    function : callable
+        Called with one leaf of each tree.
+    tree, *rest : object
+        Trees with the same structure of leaves.
+
+    Returns
+    -------
+    object
+        A tree like the first one.
+
+    Raises
+    ------
+    InputError
+        If the trees have different numbers of leaves.
+
+    Examples
+    --------
+    >>> tree_map(lambda a, b: a + b, {"x": 1.0, "n": 2}, {"x": 3.0, "n": 2})
+    {'x': 4.0, 'n': 2}
+    """
+    leaves, treedef = flatten(tree)
+    columns = [leaves]
+    for other in rest:
+        column = flatten(other)[0]
+        if len(column) != len(leaves):
+            raise InputError(f"trees with {len(leaves)} and {len(column)} leaves do not match")
+        columns.append(column)
+    return unflatten(treedef, [function(*row) for row in zip(*columns, strict=True)])
+
+
+def _labels(node: TreeDef) -> list[str]:
+    assert node.kind is not None
+    if issubclass(node.kind, dict):
+        return [f"[{constant.value!r}]" for constant in node.meta[0]]
+    if isinstance(node.meta, tuple) and len(node.meta) == len(node.children):
+        return [f".{name}" for name in node.meta]
+    return [f"[{k}]" for k in range(len(node.children))]
+
+
+def _handlers(kind: type) -> tuple[Splitter, Builder] | None:
+    try:
+        return _containers[kind]
+    except KeyError:
+        handlers = _find_handlers(kind)
+        with _lock:
+            return _containers.setdefault(kind, handlers)
+
+
+def _find_handlers(kind: type) -> tuple[Splitter, Builder] | None:
+    if issubclass(kind, dict):
+        return _split_dict, _build_dict
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return _split_namedtuple, lambda k, meta, children: k._make(children)
+    if kind is list or kind is tuple:
+        return lambda tree: (tree, None), lambda k, meta, children: k(children)
+    if dataclasses.is_dataclass(kind):
+        names = tuple(field.name for field in dataclasses.fields(kind))
+        return _field_splitter(names), _build_fields
+    attributes = getattr(kind, "__attrs_attrs__", None)
+    if attributes is not None:
+        return _field_splitter(tuple(a.name for a in attributes)), _build_fields
+    return None
+
+
+def _split_dict(tree: dict) -> tuple[list[Any], Any]:
+    factory = Constant(tree.default_factory) if isinstance(tree, collections.defaultdict) else None
+    return list(tree.values()), (tuple(Constant(key) for key in tree), factory)
+
+
+def _build_dict(kind: type, meta: Any, children: list[Any]) -> Any:
+    keys, factory = meta
+    made: Any = kind.__new__(kind)  # type: ignore[call-overload]
+    if factory is not None:
+        made.default_factory = factory.value
+    for key, child in zip(keys, children, strict=True):
+        made[key.value] = child
+    return made
+
+
+def _split_namedtuple(tree: Any) -> tuple[Sequence[Any], Any]:
+    return tree, tree._fields
+
+
+def _field_splitter(names: tuple[str, ...]) -> Splitter:
+    def split(tree: Any) -> tuple[list[Any], tuple[str, ...]]:
+        present = tuple(name for name in names if hasattr(tree, name))
+        return [getattr(tree, name) for name in present], present
+
+    return split
+
+
+def _build_fields(kind: type, names: tuple[str, ...], children: list[Any]) -> Any:
+    # No __init__ and no __post_init__: a validated class must also hold None and traced values.
+    made: Any = object.__new__(kind)
+    for name, child in zip(names, children, strict=True):
+        object.__setattr__(made, name, child)
+    return made
