@@ -1,0 +1,295 @@
+"""Reverse mode: the cotangents of a program's inputs from those of its results.
+
+The adjoint is one function: the program runs forward, then backward. Scalars get adjoint values in
+SSA (sums are formed where several uses meet), buffers get shadow buffers, so that overwriting an
+element is right by construction: a store hands the shadow's element to what was stored and clears
+it. The reversed regions mirror the regions of the program: a branch for a branch, a counted loop
+for any loop. This module builds the mirrored code; which values of the program it finds again, and
+how, is decided in `recall`.
+
+References
+----------
+A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, ch. 3 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sciad.compiler.analysis import Places, copy_region, is_float, varied
+from sciad.compiler.builder import Builder
+from sciad.compiler.ir import (
+    FLOAT,
+    INT,
+    BufferType,
+    Const,
+    Function,
+    If,
+    Loop,
+    Op,
+    Operand,
+    Region,
+    Value,
+    const,
+)
+from sciad.compiler.partials import partial
+from sciad.compiler.recall import Recall
+from sciad.compiler.simplify import remove_dead
+
+__all__ = ["adjoint"]
+
+_ZERO = const(0.0)
+_ONE = const(1)
+Cotangents = dict[Value, Operand]
+
+
+def adjoint(function: Function, active: Sequence[Value]) -> Function:
+    """Vector-Jacobian product of a program.
+
+    Parameters
+    ----------
+    function : Function
+        A program without tape operations.
+    active : sequence of Value
+        The parameters (floats or float buffers) whose cotangents are wanted.
+
+    Returns
+    -------
+    Function
+        Takes the parameters; then, if any result is a float, one buffer with the cotangents of the
+        float results in order; then one buffer for the cotangent of each buffer result; then one
+        buffer for each active parameter (of one element for a float), to which its cotangent is
+        added. Cotangents of results are only read. Returns nothing.
+    """
+    return _Adjoint(function, active).run()
+
+
+class _Adjoint:
+    def __init__(self, function: Function, active: Sequence[Value]):
+        self.name = function.name
+        self.params = function.params
+        self.body = copy_region(function.body)
+        self.active = tuple(active)
+        self.varied = varied(function, active)
+        self.places = Places(Function(function.name, function.params, self.body))
+        self.shadows: dict[Value, Value] = {}
+        self.mirrors: dict[int, Region] = {}
+        self.indices: dict[Value, Value] = {}
+        self.b = Builder()
+
+    def run(self) -> Function:
+        results = self.body.results
+        scalars = [r for r in results if not isinstance(r.type, BufferType) and is_float(r)]
+        buffers = [r for r in results if isinstance(r.type, BufferType) and is_float(r)]
+        packed = [Value("out_bar", BufferType(FLOAT))] if scalars else []
+        given = [Value(f"{r.name}_bar", r.type) for r in buffers]
+        bars = [Value(f"{v.name}_bar", BufferType(FLOAT)) for v in self.active]
+        for value, bar in zip(self.active, bars, strict=True):
+            if isinstance(value.type, BufferType):
+                self.shadows[value] = bar
+        reverse = self.b.region
+        self.mirrors[id(self.body)] = reverse
+        cotangents: Cotangents = {}
+        for k, result in enumerate(scalars):
+            if result in self.varied:
+                bar = self.b.load(packed[0], const(k), f"{_name(result)}_bar")
+                self.add(cotangents, result, bar)
+        for result, bar in zip(buffers, given, strict=True):
+            if result in self.varied:
+                self.seed(result, bar)
+        self.region(self.body, cotangents)
+        for value, bar in zip(self.active, bars, strict=True):
+            if value.type is FLOAT and value in cotangents:
+                self.b.effect("accum", bar, const(0), cotangents[value])
+        return self.assemble(reverse, (*self.params, *packed, *given, *bars))
+
+    def assemble(self, reverse: Region, params: tuple[Value, ...]) -> Function:
+        remove_dead(Function(self.name, params, reverse))
+        local = {b: s for b, s in self.shadows.items() if b not in self.active}
+        Recall(self.places, self.mirrors, self.indices, local).supply(reverse)
+        self.body.nodes.extend(reverse.nodes)
+        self.body.results = ()
+        return Function(self.name, params, self.body)
+
+    def seed(self, result: Value, bar: Value) -> None:
+        """Start the shadow of a returned buffer as a copy of the given cotangent."""
+        size = self.places.producer[result].args[0]
+        index = Value("i", INT)
+        body = Region()
+        with self.b.inside(body):
+            self.b.effect("accum", self.shadow(result), index, self.b.load(bar, index))
+        loop = Loop("range", index, const(0), size, _ONE, (), (), body, ())
+        self.b.region.nodes.append(loop)
+
+    # -- cotangents ----------------------------------------------------------------------------
+    def add(self, cotangents: Cotangents, operand: Operand, term: Operand | None) -> None:
+        """Add a term to the cotangent of an operand if that depends on anything active."""
+        if term is None or isinstance(operand, Const) or operand not in self.varied:
+            return
+        known = cotangents.get(operand)
+        cotangents[operand] = term if known is None else self.sum(known, term, operand)
+
+    def sum(self, known: Operand, term: Operand, of: Value) -> Operand:
+        if known == _ZERO:
+            return term
+        return self.b.pure("add", known, term, name=f"{of.name}_bar")
+
+    def shadow(self, buffer: Value) -> Value:
+        """Cotangent buffer; those of buffers made by the program are allocated by `recall`."""
+        if buffer not in self.shadows:
+            self.shadows[buffer] = Value(f"{buffer.name}_bar", buffer.type)
+        return self.shadows[buffer]
+
+    # -- regions -------------------------------------------------------------------------------
+    def region(self, source: Region, cotangents: Cotangents) -> None:
+        """Reverse the nodes of `source` into the builder's region."""
+        for node in reversed(source.nodes):
+            self.b.location = node.location
+            if isinstance(node, Op):
+                self.operation(node, cotangents)
+            elif isinstance(node, If):
+                self.branch(node, cotangents)
+            else:
+                self.loop(node, cotangents)
+
+    def branch(self, node: If, cotangents: Cotangents) -> None:
+        given = [cotangents.pop(out, None) for out in node.outs]
+        sides: list[tuple[Region, Cotangents]] = []
+        for source in (node.then, node.orelse):
+            inner: Cotangents = {}
+            with self.b.inside(Region()) as target:
+                for result, bar in zip(source.results, given, strict=True):
+                    self.add(inner, result, bar)
+                self.region(source, inner)
+            self.mirrors[id(source)] = target
+            sides.append((target, inner))
+        keys = list(dict.fromkeys(key for _, inner in sides for key in inner))
+        for target, inner in sides:
+            target.results = tuple(inner.get(key, _ZERO) for key in keys)
+        outs = tuple(Value(f"{key.name}_bar", FLOAT) for key in keys)
+        then, orelse = (target for target, _ in sides)
+        self.b.region.nodes.append(If(node.condition, then, orelse, outs, node.location))
+        for key, out in zip(keys, outs, strict=True):
+            self.add(cotangents, key, out)
+
+    def loop(self, node: Loop, cotangents: Cotangents) -> None:
+        """Write a counted loop from the last iteration to the first.
+
+        Carried backwards: the cotangents of the loop's parameters, and those of values from
+        outside the loop, which every iteration adds to.
+        """
+        wanted = {k for k, out in enumerate(node.outs) if cotangents.get(out) is not None}
+        while True:
+            body = Region()
+            params = {k: Value(f"{node.params[k].name}_bar", FLOAT) for k in sorted(wanted)}
+            inner: Cotangents = {}
+            with self.b.inside(body):
+                for k, param in params.items():
+                    self.add(inner, node.body.results[k], param)
+                self.region(node.body, inner)
+            after = {k: inner.pop(p) for k, p in enumerate(node.params) if p in inner}
+            if set(after) <= wanted:
+                break
+            wanted |= set(after)
+        self.mirrors[id(node.body)] = body
+        if body.nodes or params or inner:
+            self.close_loop(node, body, params, after, inner, cotangents)
+
+    def close_loop(self, node, body, params, after, inner, cotangents) -> None:
+        given = {k: cotangents.pop(node.outs[k], _ZERO) for k in params}
+        sums = {key: Value(f"{key.name}_bar", FLOAT) for key in inner}
+        with self.b.inside(body):
+            totals = [self.sum(sums[key], term, key) for key, term in inner.items()]
+        body.results = (*(after.get(k, _ZERO) for k in params), *totals)
+        inits = (*given.values(), *(cotangents.pop(key, _ZERO) for key in inner))
+        carried = (*params.values(), *sums.values())
+        outs = tuple(Value(v.name, FLOAT) for v in carried)
+        index = Value(node.index.name, INT)
+        self.indices[node.index] = index
+        bounds = self.reversed_bounds(node)
+        where = node.location
+        reverse = Loop("range", index, *bounds, carried, inits, body, outs, location=where)
+        self.b.region.nodes.append(reverse)
+        for key, out in zip(inner, outs[len(params) :], strict=True):
+            cotangents[key] = out
+        for k, out in zip(params, outs, strict=False):
+            self.add(cotangents, node.inits[k], out)
+
+    def reversed_bounds(self, node: Loop) -> tuple[Operand, Operand, Operand]:
+        """(start, stop, step) of the indices a loop has run through, backwards."""
+        b = self.b
+        if node.kind == "while":
+            return b.sub(self.trips(node), _ONE), const(-1), const(-1)
+        start, stop, step = node.start, node.stop, node.step
+        if node.until is not None:
+            trips: Operand = self.trips(node)
+        elif step == _ONE:
+            return b.sub(stop, _ONE), b.sub(start, _ONE), const(-1)
+        else:
+            sign = b.pure("select", b.compare("gt", step, const(0)), _ONE, const(-1))
+            span = b.add(b.sub(stop, start), b.sub(step, sign))
+            trips = b.maximum(b.pure("floordiv", span, step), const(0))
+        last = b.add(start, b.mul(b.sub(trips, _ONE), step))
+        return last, b.sub(start, step), b.neg(step)
+
+    def trips(self, node: Loop) -> Value:
+        if node.trips is None:
+            node.trips = Value("trips", INT)
+            region = next(r for n, r in self.places.around(node.body) if n is node)
+            self.places.define(node.trips, node, region)
+        return node.trips
+
+    # -- operations ----------------------------------------------------------------------------
+    def operation(self, node: Op, cotangents: Cotangents) -> None:
+        memory = getattr(self, f"_{node.code}", None)
+        if memory is not None:
+            memory(node, cotangents)
+            return
+        bar = cotangents.pop(node.outs[0], None) if len(node.outs) == 1 else None
+        if bar is None:
+            return
+        for k, arg in enumerate(node.args):
+            if isinstance(arg, Value) and arg in self.varied:
+                self.add(cotangents, arg, self.term(node, k, bar))
+
+    def term(self, node: Op, k: int, bar: Operand) -> Operand | None:
+        """Contribution of a pure float operation to the cotangent of its operand k."""
+        b, code, args = self.b, node.code, node.args
+        if code == "add" or (code in ("sub", "mod") and k == 0):
+            return bar
+        if code in ("sub", "neg"):
+            return b.neg(bar)
+        if code == "mul":
+            return b.mul(bar, args[1 - k])
+        if code == "div":
+            quotient = b.div(bar, args[1])
+            return quotient if k == 0 else b.neg(b.mul(quotient, node.out))
+        if code == "mod":
+            return b.neg(b.mul(bar, b.pure("floordiv", *args)))
+        if code == "select":
+            return b.pure("select", args[0], *((bar, _ZERO) if k == 1 else (_ZERO, bar)))
+        slope = partial(b, node, k)
+        return None if slope is None else b.mul(bar, slope)
+
+    def _load(self, node: Op, cotangents: Cotangents) -> None:
+        bar = cotangents.pop(node.out, None)
+        if bar is not None and node.args[0] in self.varied:
+            self.b.effect("accum", self.shadow(node.args[0]), node.args[1], bar)
+
+    def _store(self, node: Op, cotangents: Cotangents) -> None:
+        buffer, index, value = node.args
+        if buffer not in self.varied:
+            return
+        bar = self.b.load(self.shadow(buffer), index, f"{_name(value)}_bar")
+        self.b.effect("store", self.shadow(buffer), index, _ZERO)
+        self.add(cotangents, value, bar)
+
+    def _accum(self, node: Op, cotangents: Cotangents) -> None:
+        buffer, index, value = node.args
+        if buffer in self.varied and isinstance(value, Value) and value in self.varied:
+            bar = self.b.load(self.shadow(buffer), index, f"{value.name}_bar")
+            self.add(cotangents, value, bar)
+
+
+def _name(operand: Operand) -> str:
+    return operand.name if isinstance(operand, Value) else "v"

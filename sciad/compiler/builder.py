@@ -1,0 +1,135 @@
+"""Appends folded, well-typed nodes to a region; every pass that makes IR uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sciad.compiler.fold import fold, result_type
+from sciad.compiler.ir import (
+    BOOL,
+    FLOAT,
+    INT,
+    BufferType,
+    Const,
+    Location,
+    Op,
+    Operand,
+    Region,
+    ScalarType,
+    Value,
+    const,
+    type_of,
+)
+
+__all__ = ["Builder"]
+
+
+class Builder:
+    """Holds the region that is being written and the user's line it comes from."""
+
+    def __init__(self, region: Region | None = None):
+        self.region = Region() if region is None else region
+        self.location: Location | None = None
+
+    @contextmanager
+    def inside(self, region: Region) -> Iterator[Region]:
+        """Write into `region` for a while."""
+        outer, self.region = self.region, region
+        try:
+            yield region
+        finally:
+            self.region = outer
+
+    # -- scalars -------------------------------------------------------------------------------
+    def pure(self, code: str, *args: Operand, attr: object = None, name: str = "v") -> Operand:
+        """Emit a pure operation on operands of matching types, folding it if possible."""
+        folded = fold(code, args, attr)
+        if folded is not None:
+            return folded
+        out = Value(name, result_type(code, args))
+        self.region.nodes.append(Op(code, args, (out,), attr, self.location))
+        return out
+
+    def cast(self, operand: Operand, type_: ScalarType) -> Operand:
+        """Promote (never demote) a scalar to `type_`."""
+        if type_of(operand) is type_:
+            return operand
+        if isinstance(operand, Const):
+            return const(float(operand.value) if type_ is FLOAT else int(operand.value))
+        return self.pure("float" if type_ is FLOAT else "int", operand)
+
+    def together(self, *args: Operand, least: ScalarType = INT) -> tuple[Operand, ...]:
+        """Promote operands to their common type, at least `least`."""
+        common = max((least, *map(type_of, args)), key=lambda t: t.rank)
+        return tuple(self.cast(a, common) for a in args)
+
+    def add(self, a: Operand, b: Operand) -> Operand:
+        """Sum."""
+        return self.pure("add", *self.together(a, b))
+
+    def sub(self, a: Operand, b: Operand) -> Operand:
+        """Difference."""
+        return self.pure("sub", *self.together(a, b))
+
+    def mul(self, a: Operand, b: Operand) -> Operand:
+        """Product."""
+        return self.pure("mul", *self.together(a, b))
+
+    def div(self, a: Operand, b: Operand) -> Operand:
+        """Divide, as Python's / does."""
+        return self.pure("div", *self.together(a, b, least=FLOAT))
+
+    def neg(self, a: Operand) -> Operand:
+        """Negative; sums over `-(-x)` cancel."""
+        node = self._producer(a)
+        if node is not None and node.code == "neg":
+            return node.args[0]
+        return self.pure("neg", *self.together(a))
+
+    def _producer(self, operand: Operand) -> Op | None:
+        last = self.region.nodes[-1] if self.region.nodes else None
+        if isinstance(last, Op) and last.outs == (operand,):
+            return last
+        return None
+
+    def compare(self, code: str, a: Operand, b: Operand) -> Operand:
+        """Comparison after promotion."""
+        return self.pure(code, *self.together(a, b))
+
+    def minimum(self, a: Operand, b: Operand) -> Operand:
+        """Smaller of two ints."""
+        return self.pure("select", self.compare("lt", a, b), a, b)
+
+    def maximum(self, a: Operand, b: Operand) -> Operand:
+        """Larger of two ints."""
+        return self.pure("select", self.compare("gt", a, b), a, b)
+
+    def truth(self, a: Operand) -> Operand:
+        """bool(a)."""
+        if type_of(a) is BOOL:
+            return a
+        return self.compare("ne", a, const(0))
+
+    # -- memory and effects --------------------------------------------------------------------
+    def effect(self, code: str, *args: Operand, attr: object = None) -> None:
+        """Emit an operation without result."""
+        self.region.nodes.append(Op(code, args, (), attr, self.location))
+
+    def alloc(self, size: Operand, fill: str, name: str, element: ScalarType = FLOAT) -> Value:
+        """Emit a new buffer."""
+        out = Value(name, BufferType(element))
+        self.region.nodes.append(Op("alloc", (size,), (out,), fill, self.location))
+        return out
+
+    def load(self, buffer: Value, index: Operand, name: str = "v") -> Value:
+        """Emit the read of an element."""
+        out = Value(name, buffer.type.element)
+        self.region.nodes.append(Op("load", (buffer, index), (out,), None, self.location))
+        return out
+
+    def check(self, condition: Operand, failure: object) -> None:
+        """Emit a check unless it is known to hold."""
+        if isinstance(condition, Const) and condition.value:
+            return
+        self.effect("check", condition, attr=failure)

@@ -1,0 +1,445 @@
+"""Expressions: names, arithmetic, comparisons, conditions, attributes, calls."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciad.compiler import arrays, calls, indexing, whole
+from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.merge import is_scalar
+from sciad.compiler.types import scalar_type
+from sciad.compiler.values import (
+    Abstract,
+    Closure,
+    Elements,
+    ListOf,
+    Memory,
+    Method,
+    Missing,
+    Object,
+    StaticArray,
+    Structure,
+    TupleOf,
+)
+
+if TYPE_CHECKING:
+    from sciad.compiler.lower import Lowering
+
+__all__ = ["arithmetic", "binary", "condition", "evaluate", "power"]
+
+_serial = count(1)
+_CODES = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv",
+    ast.Mod: "mod", ast.Pow: "pow",
+}  # fmt: skip
+_COMPARE = {
+    ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne",
+}  # fmt: skip
+
+
+def evaluate(low: Lowering, node: ast.expr) -> Abstract:
+    """Lower an expression."""
+    handler = _HANDLERS.get(type(node))
+    if handler is None:
+        low.refuse(f"{ast.unparse(node)} cannot be compiled", node)
+    return handler(low, node)
+
+
+def _constant(low: Lowering, node: ast.Constant) -> Abstract:
+    value: Any = node.value
+    if isinstance(node.value, complex):
+        low.refuse("complex numbers cannot be compiled", node)
+    return Object(value) if scalar_type(value) is None else const(value)
+
+
+def _name(low: Lowering, node: ast.Name) -> Abstract:
+    return low.read(node)
+
+
+# -- arithmetic ---------------------------------------------------------------------------------
+def _binary(low: Lowering, node: ast.BinOp) -> Abstract:
+    left = low.evaluate(node.left)
+    if isinstance(left, Elements) and any(isinstance(n, ast.Call) for n in ast.walk(node.right)):
+        left = arrays.settled(low, left, node.left)  # a call might write to what it reads
+    return binary(low, type(node.op), left, low.evaluate(node.right), node)
+
+
+def binary(
+    low: Lowering, kind: type[ast.operator], a: Abstract, b: Abstract, node: ast.AST
+) -> Abstract:
+    """Apply a binary operator to any two values."""
+    listed = any(isinstance(x, TupleOf | ListOf) for x in (a, b))
+    if listed and not any(isinstance(x, StaticArray | Memory | Elements) for x in (a, b)):
+        return _sequences(low, kind, a, b, node)
+    if kind is ast.MatMult:
+        return whole.product(low, a, b, node)
+    if kind in (ast.BitAnd, ast.BitOr, ast.BitXor):
+        return _bitwise(low, kind, a, b, node)
+    code = _CODES.get(kind)
+    if code is None:
+        low.refuse("a shift operator cannot be compiled", node, "multiply by a power of 2")
+    _numeric(low, a, node)
+    _numeric(low, b, node)
+    return whole.elementwise(low, lambda x, y: arithmetic(low, code, x, y, node), [a, b], node)
+
+
+def _numeric(low: Lowering, value: Abstract, node: ast.AST) -> None:
+    numbers = StaticArray | Memory | Elements | TupleOf | ListOf
+    if not is_scalar(value) and not isinstance(value, numbers):
+        low.as_scalar(value, node)
+    if isinstance(value, Memory) and value.is_list:
+        low.refuse("arithmetic with a list", node, "make it an array")
+
+
+def _sequences(low, kind, a: Abstract, b: Abstract, node) -> Abstract:
+    """[...] * n, list + list, tuple + tuple."""
+    if kind is ast.Mult:
+        items, n = (a, b) if isinstance(a, TupleOf | ListOf) else (b, a)
+        if isinstance(n, Const) and n.type is INT:
+            return _like(low, items, indexing.sequence(low, items, node) * int(n.value), node)
+        if isinstance(items, ListOf) and isinstance(n, Value) and n.type is INT:
+            return _filled(low, items, n, node)
+    elif kind is ast.Add and type(a) is type(b):
+        both = indexing.sequence(low, a, node) + indexing.sequence(low, b, node)
+        return _like(low, a, both, node)
+    return low.refuse(f"{ast.unparse(node)} cannot be compiled", node, "use an array")
+
+
+def _like(low: Lowering, model: Abstract, items: list[Abstract], node: ast.AST) -> Abstract:
+    if isinstance(model, TupleOf):
+        return TupleOf(tuple(items), (), model.kind)
+    return make_list(low, items, node)
+
+
+def _filled(low: Lowering, model: ListOf, n: Operand, node: ast.AST) -> Abstract:
+    """[x] * n with n known at run time."""
+    items = indexing.sequence(low, model, node)
+    if len(items) != 1 or not is_scalar(items[0]):
+        low.refuse("a list repeated a number of times known only at run time", node,
+                   "use np.full(n, x)")  # fmt: skip
+    made = arrays.allocate(low, (n,), "zeros", node, is_list=True)
+    indexing.store_all(low, made, items[0], node)
+    return made
+
+
+def make_list(low: Lowering, items: list[Abstract], node: ast.AST) -> Abstract:
+    """Make a list: variables, or memory if it is indexed by computed indices."""
+    if low.site(node) not in low.in_memory:
+        return ListOf(low.cells(items, node))
+    if not all(is_scalar(x) and x.type is FLOAT for x in items):
+        low.refuse("a list of something other than floats is indexed by a computed index", node,
+                   "make it an array")  # fmt: skip
+    made: Any = arrays.allocate(low, (const(len(items)),), "empty", node, is_list=True)
+    for k, x in enumerate(items):
+        low.b.effect("store", made.buffer, const(k), x)
+    return made
+
+
+def arithmetic(low: Lowering, code: str, a: Operand, b: Operand, node: ast.AST) -> Operand:
+    """Apply an arithmetic operator to scalars, with Python's promotions."""
+    builder = low.b
+    if code == "pow":
+        return power(low, a, b, node)
+    if code == "div":
+        return builder.div(a, b)
+    a, b = builder.together(a, b)
+    if a.type is INT and code in ("add", "sub"):
+        if code == "add":
+            return arrays.plus(low, a, b)
+        return arrays.plus(low, a, const(-b.value)) if isinstance(b, Const) else builder.sub(a, b)
+    if code in ("floordiv", "mod") and a.type is INT and not isinstance(b, Const):
+        nonzero = builder.compare("ne", b, const(0))
+        low.check(nonzero, "ZeroDivisionError", "integer division by zero", node)
+    if code in ("floordiv", "mod") and b == const(0):
+        low.refuse("integer division by zero", node)
+    result = builder.pure(code, a, b)
+    if code == "mod" and isinstance(b, Const) and b.type is INT and isinstance(result, Value):
+        low.bounds[result] = (const(0), b) if b.value > 0 else (b, const(1))
+    return result
+
+
+def power(low: Lowering, a: Operand, b: Operand, node: ast.AST) -> Operand:
+    """Raise a to b. An int to a known negative int is a float, as in Python; others are refused."""
+    builder = low.b
+    a = builder.together(a)[0]
+    b = builder.together(b)[0]
+    if isinstance(b, Const) and b.type is FLOAT and b.value in (1.0, 2.0, 3.0, 4.0):
+        a, b = builder.cast(a, FLOAT), const(int(b.value))
+    if isinstance(b, Const) and b.type is INT:
+        if b.value < 0 and a.type is INT:
+            a = builder.cast(a, FLOAT)
+        if b.value == 2:
+            return builder.mul(a, a)
+        if b.value == 0:
+            return const(1.0 if a.type is FLOAT else 1)
+        return builder.pure("pow", a, b)
+    if a.type is INT and b.type is INT:
+        message = "an integer is raised to a negative integer"
+        low.check(builder.compare("ge", b, const(0)), "ValueError", message, node)
+        return builder.pure("pow", a, b)
+    return builder.pure("pow", builder.cast(a, FLOAT), builder.cast(b, FLOAT))
+
+
+def _bitwise(low: Lowering, kind, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
+    code = {ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "ne"}[kind]
+
+    def logic(x: Operand, y: Operand) -> Operand:
+        if x.type is not BOOL or y.type is not BOOL:
+            low.refuse("bit arithmetic on integers cannot be compiled", node)
+        return low.b.pure(code, x, y)
+
+    return whole.elementwise(low, logic, [a, b], node)
+
+
+def _unary(low: Lowering, node: ast.UnaryOp) -> Abstract:
+    if isinstance(node.op, ast.Not):
+        return low.b.pure("not", condition(low, node.operand))
+    value = low.evaluate(node.operand)
+    _numeric(low, value, node)
+    if isinstance(node.op, ast.USub):
+        return whole.elementwise(low, low.b.neg, [value], node)
+    if isinstance(node.op, ast.UAdd):
+        return whole.elementwise(low, lambda x: low.b.together(x)[0], [value], node)
+    return low.refuse("~ cannot be compiled", node, "use not, or np.logical_not")
+
+
+# -- conditions ---------------------------------------------------------------------------------
+def condition(low: Lowering, node: ast.expr) -> Operand:
+    """Truth of an expression, as a bool."""
+    if isinstance(node, ast.BoolOp):
+        return low.as_scalar(_junction(low, node, condition), node)
+    value = low.evaluate(node)
+    if is_scalar(value):
+        return low.b.truth(value)
+    if isinstance(value, Object):
+        return const(bool(value.value))
+    if isinstance(value, TupleOf | ListOf | Structure):
+        return const(bool(arrays.length(low, value, node).value))
+    return low.b.truth(low.as_scalar(value, node))
+
+
+def _junction(low: Lowering, node: ast.BoolOp, read: Callable) -> Abstract:
+    """`and` / `or`: later operands are evaluated only if they matter."""
+    from sciad.compiler.statements import branch
+
+    key = (low.frame.serial, f".junction{next(_serial)}")
+
+    def step(k: int) -> None:
+        value = low.env[key] = read(low, node.values[k])
+        if k + 1 < len(node.values):
+            test = value if is_scalar(value) else const(bool(getattr(value, "value", True)))
+            more, done = (lambda: step(k + 1)), (lambda: None)
+            sides = (more, done) if isinstance(node.op, ast.And) else (done, more)
+            branch(low, low.b.truth(test), *sides, node)
+
+    step(0)
+    return _taken(low, key, node)
+
+
+def _taken(low: Lowering, key, node: ast.AST) -> Abstract:
+    value = low.env.pop(key)
+    if isinstance(value, Missing):
+        low.refuse(f"{ast.unparse(node)} has no single value: {value.reason}", node)
+    return value
+
+
+def _choice(low: Lowering, node: ast.IfExp) -> Abstract:
+    from sciad.compiler.statements import branch
+
+    key = (low.frame.serial, f".choice{next(_serial)}")
+
+    def take(source: ast.expr) -> None:
+        low.env[key] = arrays.settled(low, low.evaluate(source), source)
+
+    test = condition(low, node.test)
+    branch(low, test, lambda: take(node.body), lambda: take(node.orelse), node)
+    return _taken(low, key, node)
+
+
+def _comparison(low: Lowering, node: ast.Compare) -> Abstract:
+    left = low.evaluate(node.left)
+    total: Abstract | None = None
+    for op, source in zip(node.ops, node.comparators, strict=True):
+        right = low.evaluate(source)
+        part = _compared(low, op, left, right, node)
+        if total is None:
+            total = part
+        else:
+            both = lambda x, y: low.b.pure("and", x, y)
+            total = whole.elementwise(low, both, [total, part], node)
+        left = right
+    assert total is not None
+    return total
+
+
+def _compared(low: Lowering, op: ast.cmpop, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
+    if isinstance(op, ast.In | ast.NotIn):
+        items = indexing.sequence(low, b, node)
+        found: Operand = const(False)
+        for x in items:
+            found = low.b.pure("or", found, low.as_scalar(_equal(low, a, x, node), node))
+        return low.b.pure("not", found) if isinstance(op, ast.NotIn) else found
+    if isinstance(op, ast.Is | ast.IsNot):
+        same = isinstance(a, Object) and isinstance(b, Object) and a.value is b.value
+        if not isinstance(a, Object) and not isinstance(b, Object):
+            low.refuse("'is' is compiled for None only", node, "use ==")
+        return const(same == isinstance(op, ast.Is))
+    if isinstance(a, Object) or isinstance(b, Object):
+        if not isinstance(op, ast.Eq | ast.NotEq):
+            low.refuse(f"{ast.unparse(node)} cannot be compiled", node)
+        answer = _equal(low, a, b, node)
+        return answer if isinstance(op, ast.Eq) else low.b.pure("not", answer)
+    code = _COMPARE[type(op)]
+    return whole.elementwise(low, lambda x, y: low.b.compare(code, x, y), [a, b], node)
+
+
+def _equal(low: Lowering, a: Abstract, b: Abstract, node: ast.AST) -> Operand:
+    if isinstance(a, Object) or isinstance(b, Object):
+        both = isinstance(a, Object) and isinstance(b, Object)
+        return const(both and bool(a.value == b.value))
+    return low.b.compare("eq", low.as_scalar(a, node), low.as_scalar(b, node))
+
+
+# -- structures ---------------------------------------------------------------------------------
+def _tuple(low: Lowering, node: ast.Tuple) -> Abstract:
+    return TupleOf(tuple(_items(low, node.elts)))
+
+
+def _items(low: Lowering, nodes: list[ast.expr]) -> list[Abstract]:
+    items: list[Abstract] = []
+    for node in nodes:
+        if isinstance(node, ast.Starred):
+            items += indexing.sequence(low, low.evaluate(node.value), node)
+        else:
+            items.append(arrays.settled(low, low.evaluate(node), node))
+    return items
+
+
+def _list(low: Lowering, node: ast.List) -> Abstract:
+    return make_list(low, _items(low, node.elts), node)
+
+
+def _dict(low: Lowering, node: ast.Dict) -> Abstract:
+    items = {}
+    for key, source in zip(node.keys, node.values, strict=True):
+        name = None if key is None else low.evaluate(key)
+        if not isinstance(name, Const | Object):
+            low.refuse("a dict with keys that are not constants", node)
+        items[name.value] = arrays.settled(low, low.evaluate(source), source)
+    return Structure(items, True)
+
+
+def _comprehension(low: Lowering, node: ast.ListComp) -> Abstract:
+    """Unroll a list comprehension over something of known length."""
+    if len(node.generators) != 1 or node.generators[0].ifs:
+        low.refuse("a comprehension with a condition or several loops", node, "write a loop")
+    from sciad.compiler.statements import assign
+
+    generator = node.generators[0]
+    iterable = low.evaluate(generator.iter)
+    names = {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
+    frame, prefix = low.frame, low.site_prefix
+    hidden = {n: low.env.get((frame.serial, n)) for n in names}
+    new = names - frame.names
+    frame.names |= new
+    items = []
+    for k, value in enumerate(calls.iterated(low, iterable, node)):
+        low.site_prefix = (*prefix, k)
+        assign(low, generator.target, value)
+        items.append(arrays.settled(low, low.evaluate(node.elt), node.elt))
+    low.site_prefix = prefix
+    frame.names -= new
+    for name, value in hidden.items():
+        low.env.pop((frame.serial, name), None)
+        if value is not None:
+            low.env[(frame.serial, name)] = value
+    return make_list(low, items, node)
+
+
+def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
+    owner = low.evaluate(node.value)
+    name = node.attr
+    if isinstance(owner, Structure) and not owner.is_dict and name in owner.items:
+        return owner.items[name]
+    if isinstance(owner, TupleOf) and name in owner.fields:
+        return owner.items[owner.fields.index(name)]
+    if isinstance(owner, Elements | StaticArray | Memory):
+        owner = arrays.settled(low, owner, node)
+        return _array_attribute(low, owner, name, node)
+    if isinstance(owner, Object):
+        return calls.attribute_of(low, owner.value, name, node)
+    if isinstance(owner, ListOf | Structure | TupleOf):
+        return Method(owner, name)
+    return low.refuse(f"the attribute {name!r} cannot be compiled", node)
+
+
+def _array_attribute(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstract:
+    shape = arrays.shape_of(low, owner, node)
+    if name == "shape":
+        return TupleOf(shape)
+    if name == "ndim":
+        return const(len(shape))
+    if name == "size":
+        size: Operand = const(1)
+        for n in shape:
+            size = arrays.times(low, size, n)
+        return size
+    if name == "T":
+        if isinstance(owner, StaticArray):
+            return StaticArray(owner.cells, owner.index.T)
+        flipped = (owner.shape[::-1], owner.strides[::-1])
+        return Memory(owner.buffer, owner.offset, *flipped, owner.writable)
+    if name == "dtype":
+        return Object(np.dtype(float))
+    return Method(owner, name)
+
+
+def _subscripted(low: Lowering, node: ast.Subscript) -> Abstract:
+    owner = low.evaluate(node.value)
+    return indexing.item(low, owner, indexing.subscript(low, node.slice), node)
+
+
+def _call(low: Lowering, node: ast.Call) -> Abstract:
+    target = low.evaluate(node.func)
+    args = _items(low, node.args) if not calls.is_lazy(target) else _lazy(low, node.args)
+    named: dict[Any, Abstract] = {
+        k.arg: arrays.settled(low, low.evaluate(k.value), node) for k in node.keywords
+    }
+    low.at(node)
+    return calls.call(low, target, args, named, node)
+
+
+def _lazy(low: Lowering, nodes: list[ast.expr]) -> list[Abstract]:
+    """Arguments of elementwise functions: array expressions stay recipes."""
+    if any(isinstance(n, ast.Starred) for n in nodes):
+        return _items(low, nodes)
+    nested = any(isinstance(n, ast.Call) for source in nodes[1:] for n in ast.walk(source))
+    return _items(low, nodes) if nested else [low.evaluate(n) for n in nodes]
+
+
+def _lambda(low: Lowering, node: ast.Lambda) -> Abstract:
+    return Closure(node, low.frame, tuple(low.evaluate(d) for d in node.args.defaults))
+
+
+_HANDLERS: dict[type[ast.expr], Callable[[Any, Any], Abstract]] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.BoolOp: lambda low, node: _junction(low, node, evaluate),
+    ast.IfExp: _choice,
+    ast.Compare: _comparison,
+    ast.Tuple: _tuple,
+    ast.List: _list,
+    ast.Dict: _dict,
+    ast.ListComp: _comprehension,
+    ast.Attribute: _attribute,
+    ast.Subscript: _subscripted,
+    ast.Call: _call,
+    ast.Lambda: _lambda,
+}

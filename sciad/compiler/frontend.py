@@ -1,0 +1,231 @@
+"""From a Python function and the structure of its arguments to a program with flat inputs.
+
+Structures end here: their leaves become numbers and arrays of the program, their constants become
+literals. What a function captures is treated as if it were arguments. Everything else that decides
+what the program is (functions called, modules used) is recorded as a dependency, so that a cached
+program can be checked against the objects of another process.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import types as python_types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sciad.compiler.ir import Function, Region, const
+from sciad.compiler.lower import Frame, Lowering, Restart
+from sciad.compiler.simplify import simplify
+from sciad.compiler.types import scalar_type
+from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
+from sciad.core.errors import CompileError, SciadError
+from sciad.core.source import captured, source_of
+from sciad.core.tree import TreeDef, flatten
+
+__all__ = ["Dependency", "Front", "abstract_tree", "python_function", "reached"]
+
+Leaf = Callable[[], Abstract]
+_LIBRARIES = ("numpy", "math", "builtins", "scipy", "numba", "sciad")
+_MOST_RESTARTS = 200
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """`name`, as seen by the function reached from the root along `path`, was `value`."""
+
+    path: tuple[str, ...]
+    name: str
+    value: Any = field(compare=False)
+
+
+def python_function(value: Any) -> python_types.FunctionType | None:
+    """Find the Python function behind a function, a Numba dispatcher or a jitted function."""
+    if isinstance(value, python_types.FunctionType):
+        return value
+    inner = getattr(value, "py_func", None) or (
+        getattr(value, "__wrapped__", None) if type(value).__module__.startswith("sciad.") else None
+    )
+    return inner if isinstance(inner, python_types.FunctionType) else None
+
+
+def reached(function: python_types.FunctionType, name: str) -> Any:
+    """Look up a name that is not local to a function; raises KeyError."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    if name in cells:
+        try:
+            return cells[name].cell_contents
+        except ValueError:
+            raise KeyError(name) from None
+    if name in function.__globals__:
+        return function.__globals__[name]
+    return vars(builtins)[name]
+
+
+def abstract_tree(treedef: Any, leaf: Leaf) -> Abstract:
+    """Turn a tree of arguments into an abstract value; `leaf()` gives the next leaf."""
+    if not isinstance(treedef, TreeDef):
+        value = treedef.value
+        return Object(value) if scalar_type(value) is None else const(value)
+    if treedef.kind is None:
+        return leaf()
+    if treedef.kind is tuple and treedef.meta == "constant":
+        return abstract_tree(treedef.children[0], leaf)
+    items = [abstract_tree(child, leaf) for child in treedef.children]
+    if issubclass(treedef.kind, dict):
+        keys = [constant.value for constant in treedef.meta[0]]
+        return Structure(dict(zip(keys, items, strict=True)), True)
+    if treedef.kind in (list, tuple):
+        return TupleOf(tuple(items), (), treedef.kind)
+    names = treedef.meta if isinstance(treedef.meta, tuple) else ()
+    if issubclass(treedef.kind, tuple):
+        return TupleOf(tuple(items), names)
+    if len(names) == len(items):
+        return Structure(dict(zip(names, items, strict=True)), False)
+    return Missing(f"a {treedef.kind.__name__} cannot be read by compiled code")
+
+
+class Front:
+    """Lowers one function, as often as storage has to move to memory.
+
+    Parameters
+    ----------
+    function : callable
+        A Python function, bound method, Numba dispatcher or jitted function.
+    captures : Abstract
+        The abstract value of ``captured(function)``.
+    """
+
+    def __init__(self, function: Any, captures: Structure):
+        self.method = function if isinstance(function, python_types.MethodType) else None
+        root = function.__func__ if self.method is not None else python_function(function)
+        if root is None:
+            kind = type(function).__name__
+            hint = "wrap the call in a plain function"
+            if isinstance(function, functools.partial):
+                hint = "write lambda *args: f(..., *args)"
+            raise CompileError(f"a {kind} cannot be compiled", hint=hint)
+        self.root = Pythonic(root, captures.items)
+        self.dependencies: dict[Dependency, None] = {}
+        self.captures: dict[int, Pythonic] = {id(root): self.root}
+        self.register(self.root, set())
+
+    def register(self, known: Pythonic, seen: set[int]) -> None:
+        """Find the abstract captures of every function that is reached."""
+        for name, entry in known.captured.items():
+            if not isinstance(entry, Structure):
+                continue
+            try:
+                value = reached(known.function, name)
+            except KeyError:
+                continue
+            made = self.pythonic(value, entry, (*known.path, name))
+            if made is not None and id(made.function) not in seen:
+                seen.add(id(made.function))
+                self.captures[id(made.function)] = made
+                self.register(made, seen)
+
+    def pythonic(self, value: Any, entry: Structure, path: tuple[str, ...]) -> Pythonic | None:
+        """Make the abstract function of a captured function, None for anything else."""
+        function = python_function(value)
+        if function is None:
+            return None
+        items = entry.items
+        if function is not value and isinstance(items.get("py_func"), Structure):
+            items = items["py_func"].items
+        return Pythonic(function, items, path)
+
+    # -- names ---------------------------------------------------------------------------------
+    def resolve(self, target: Pythonic, name: str) -> Abstract:
+        """Look up a name that is not local to a function."""
+        if name.startswith("__default__."):
+            found = target.captured.get(name)
+            return Missing("its default value cannot be compiled") if found is None else found
+        try:
+            value = reached(target.function, name)
+        except KeyError:
+            return Missing("it is not defined")
+        function = python_function(value)
+        if function is not None or name not in target.captured:
+            self.dependencies[Dependency(target.path, name, value)] = None
+        if function is not None and not _is_library(function):
+            return self.function(value, function, (*target.path, name))
+        entry = target.captured.get(name)
+        if isinstance(entry, Structure) and "__type__" in entry.items:
+            return Structure(entry.items, False)
+        if entry is not None:
+            return entry
+        if scalar_type(value) is not None:
+            return Missing("it is a number that was not captured")
+        return Object(value)
+
+    def function(self, value: Any, function: Any, path: tuple[str, ...]) -> Abstract:
+        """Find or make the abstract function of a Python function."""
+        known = self.captures.get(id(function))
+        if known is not None:
+            return known
+        leaves, treedef = flatten(captured(function))
+        if leaves:
+            return Missing(
+                "it is reached in a way that hides the numbers it captures; import it by name"
+            )
+        items = abstract_tree(treedef, lambda: Missing("a captured number"))
+        made = Pythonic(function, getattr(items, "items", {}), path)
+        self.captures[id(function)] = made
+        return made
+
+    def wrap(self, value: Any, path: tuple[str, str]) -> Abstract:
+        """Make an abstract value of an object found in a module."""
+        function = python_function(value)
+        if function is not None and not _is_library(function):
+            return self.function(value, function, path)
+        return Object(value)
+
+    # -- lowering ------------------------------------------------------------------------------
+    def lower(
+        self,
+        name: str,
+        params: Callable[[Lowering], tuple[tuple, list[Abstract]]],
+        finish: Callable[[Lowering, Abstract, ast.AST], tuple],
+    ) -> Function:
+        """Lower the function.
+
+        `params(low)` gives the parameters of the program and the abstract arguments; `finish(low,
+        value, place)` turns the abstract result into the results of the program.
+        """
+        in_memory: set = set()
+        for _ in range(_MOST_RESTARTS):
+            low = Lowering(in_memory, self.resolve)
+            low.wrap = self.wrap  # type: ignore[method-assign]
+            values, args = params(low)
+            place = ast.Constant(None, lineno=_line(self.root.function))
+            if self.method is not None:
+                args = [self.root.captured.get("__self__", Missing("self")), *args]
+            try:
+                result = low.call(self.root, args, {}, place)
+                low.b.location = None
+                filename = self.root.function.__code__.co_filename
+                low.frames.append(Frame(filename, None, set(), lambda name: None, ("root",)))
+                results = finish(low, result, place)
+            except Restart as restart:
+                in_memory = in_memory | {restart.site}
+                continue
+            region: Region = low.b.region
+            region.results = results
+            return simplify(Function(name, values, region))
+        raise CompileError("lowering does not come to an end")
+
+
+def _line(function: python_types.FunctionType) -> int:
+    """Line of the `def`, decorators left aside."""
+    try:
+        return source_of(function).node.lineno
+    except SciadError:
+        return function.__code__.co_firstlineno
+
+
+def _is_library(function: Any) -> bool:
+    module = getattr(function, "__module__", None) or ""
+    return module.partition(".")[0] in _LIBRARIES

@@ -1,0 +1,366 @@
+"""Indexing: subscripts, views, stores, unpacking.
+
+An index known at lowering time is checked then; a computed one is checked at run time unless it is
+a loop index (plus a constant) that provably stays inside.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciad.compiler.arrays import as_memory, load, over, plus, put, settled, times
+from sciad.compiler.ir import FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.merge import is_scalar
+from sciad.compiler.values import (
+    Abstract,
+    Elements,
+    ListOf,
+    Memory,
+    Object,
+    StaticArray,
+    Structure,
+    TupleOf,
+)
+
+if TYPE_CHECKING:
+    from sciad.compiler.lower import Lowering
+
+__all__ = [
+    "Slice",
+    "accumulate",
+    "copied",
+    "item",
+    "sequence",
+    "store",
+    "store_all",
+    "subscript",
+    "unpacked",
+]
+
+_ZERO, _ONE = const(0), const(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """start:stop:step, each part possibly missing."""
+
+    start: Operand | None
+    stop: Operand | None
+    step: Operand | None
+
+
+def _affine(low: Lowering, x: Operand) -> tuple[Value | None, int]:
+    if isinstance(x, Const):
+        return None, int(x.value)
+    return low.offsets.get(x, (x, 0))
+
+
+def _nonnegative(low: Lowering, x: tuple[Value | None, int], depth: int = 4) -> bool:
+    base, shift = x
+    if base is None:
+        return shift >= 0
+    if base not in low.bounds or not depth:
+        return False
+    start, more = _affine(low, low.bounds[base][0])
+    return _nonnegative(low, (start, shift + more), depth - 1)
+
+
+def _below(low: Lowering, x: tuple[Value | None, int], n: tuple, depth: int = 4) -> bool:
+    base, shift = x
+    if base is n[0]:
+        return shift < n[1]
+    if base not in low.bounds or not depth:
+        return False
+    stop, more = _affine(low, low.bounds[base][1])
+    return _below(low, (stop, shift + more - 1), n, depth - 1)
+
+
+def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operand:
+    """Give an index into an axis of length n, counted from the end if negative, inside the axis."""
+    if index.type is FLOAT:
+        low.refuse("an array is indexed by a float", node, "convert it with int(...)")
+    if isinstance(index, Const) and isinstance(n, Const):
+        k = int(index.value)
+        if not -n.value <= k < n.value:
+            low.refuse(f"index {k} is out of range for an axis of length {n.value}", node)
+        return const(k % n.value)
+    place = _affine(low, index)
+    lower = _nonnegative(low, place)
+    if not lower:
+        if isinstance(index, Const):
+            index = plus(low, n, index)
+        else:
+            negative = low.b.compare("lt", index, _ZERO)
+            index = low.b.pure("select", negative, low.b.add(index, n), index)
+    upper = _below(low, place, _affine(low, n))
+    if not (lower and upper):
+        inside = [low.b.compare("ge", index, _ZERO)] * (not lower)
+        inside += [low.b.compare("lt", index, n)] * (not upper)
+        test = inside[0] if len(inside) == 1 else low.b.pure("and", *inside)
+        low.check(test, "IndexError", "index is out of range", node)
+    return index
+
+
+def subscript(low: Lowering, node: ast.expr) -> tuple[Any, ...]:
+    """Parts of a subscript: scalars, slices, keys."""
+    parts = node.elts if isinstance(node, ast.Tuple) else [node]
+    return tuple(_part(low, part) for part in parts)
+
+
+def _part(low: Lowering, node: ast.expr) -> Any:
+    if isinstance(node, ast.Slice):
+        ends = (node.lower, node.upper, node.step)
+        return Slice(*(None if e is None else low.scalar(e) for e in ends))
+    value = low.evaluate(node)
+    if is_scalar(value):
+        return low.b.cast(value, INT) if value.type is not FLOAT else value
+    if isinstance(value, Object) and isinstance(value.value, str):
+        return value
+    return low.refuse(f"the index {ast.unparse(node)} cannot be compiled", node,
+               "use numbers, slices, or constant keys")  # fmt: skip
+
+
+def item(
+    low: Lowering, owner: Abstract, index: tuple, node: ast.AST, inside: bool = False
+) -> Abstract:
+    """owner[index]; `inside` says that the index is known to be valid."""
+    owner = settled(low, owner, node)
+    if isinstance(owner, TupleOf):
+        return _of_tuple(low, owner, index, node)
+    if isinstance(owner, Structure) and owner.is_dict:
+        key = index[0].value if len(index) == 1 and isinstance(index[0], Const | Object) else None
+        if key not in owner.items:
+            low.refuse(f"the key {key!r} is not in the dict, or not a constant", node)
+        return owner.items[key]
+    if isinstance(owner, ListOf):
+        return low.cell(owner.cells, _list_place(low, owner, index, node))
+    if isinstance(owner, StaticArray):
+        known = _known(index)
+        if known is None:
+            owner = as_memory(low, owner, node)
+        else:
+            return _static_item(low, owner, known, node)
+    if isinstance(owner, Memory):
+        view = _view(low, owner, index, node, inside)
+        return load(low, view, ()) if view.shape == () else view
+    return low.refuse("something is indexed that is neither an array nor a structure", node)
+
+
+def _of_tuple(low: Lowering, owner: TupleOf, index: tuple, node: ast.AST) -> Abstract:
+    known = _known(index)
+    if known is None or len(known) != 1:
+        low.refuse(
+            "a tuple or list of parameters is indexed by a computed index", node,
+            "make it an array, or use constant indices",
+        )  # fmt: skip
+    if isinstance(known[0], slice):
+        return TupleOf(owner.items[known[0]], (), owner.kind)
+    if not -len(owner.items) <= known[0] < len(owner.items):
+        low.refuse(f"index {known[0]} is out of range for length {len(owner.items)}", node)
+    return owner.items[known[0]]
+
+
+def _list_place(low: Lowering, owner: ListOf, index: tuple, node: ast.AST) -> int:
+    known = _known(index)
+    if known is None:
+        from sciad.compiler.lower import Restart
+
+        if owner.cells.frozen is not None:
+            low.refuse("a list that differs between paths is indexed by a computed index", node,
+                       "use an array and overwrite its elements")  # fmt: skip
+        raise Restart(owner.cells.site)
+    if len(known) != 1 or isinstance(known[0], slice):
+        low.refuse("a slice of a list cannot be compiled", node, "use an array")
+    size = owner.cells.size
+    if not -size <= known[0] < size:
+        low.refuse(f"index {known[0]} is out of range for length {size}", node)
+    return known[0] % size
+
+
+def _known(index: tuple) -> tuple | None:
+    """Give the index as NumPy takes it, if all of it is known."""
+    parts: list[Any] = []
+    for part in index:
+        ends = (part.start, part.stop, part.step) if isinstance(part, Slice) else (part,)
+        if not all(e is None or isinstance(e, Const) for e in ends):
+            return None
+        if any(e is not None and e.type is FLOAT for e in ends):
+            return None
+        values = [None if e is None else int(e.value) for e in ends]
+        parts.append(slice(*values) if isinstance(part, Slice) else values[0])
+    return tuple(parts)
+
+
+def _static_item(low: Lowering, owner: StaticArray, known: tuple, node: ast.AST) -> Abstract:
+    try:
+        found = owner.index[known]
+    except (IndexError, ValueError) as error:
+        low.refuse(str(error), node)
+    if isinstance(found, np.ndarray):
+        return StaticArray(owner.cells, found)
+    return low.cell(owner.cells, int(found))
+
+
+def _view(
+    low: Lowering, owner: Memory, index: tuple, node: ast.AST, inside: bool = False
+) -> Memory:
+    if len(index) > len(owner.shape):
+        low.refuse(f"{len(index)} indices for an array of {len(owner.shape)} dimensions", node)
+    if owner.is_list and any(isinstance(part, Slice) for part in index):
+        low.refuse("a slice of a list cannot be compiled", node, "use an array")
+    offset, shape, strides = owner.offset, [], []
+    full = (*index, *[Slice(None, None, None)] * (len(owner.shape) - len(index)))
+    for part, n, stride in zip(full, owner.shape, owner.strides, strict=True):
+        if isinstance(part, Slice):
+            start, count, step = _slice(low, part, n, node)
+            offset = low.b.add(offset, times(low, start, stride))
+            shape.append(count)
+            strides.append(times(low, stride, step))
+        elif isinstance(part, Object):
+            low.refuse("an array is indexed by a string", node)
+        else:
+            place = part if inside else _checked(low, part, n, node)
+            offset = low.b.add(offset, times(low, place, stride))
+    return Memory(owner.buffer, offset, tuple(shape), tuple(strides), owner.writable)
+
+
+def _slice(low, part: Slice, n: Operand, node) -> tuple[Operand, Operand, Operand]:
+    """(first index, number of elements, step) of a slice of an axis of length n."""
+    if (part.start, part.stop, part.step) == (None, None, None):
+        return _ZERO, n, _ONE
+    step = 1 if part.step is None else part.step
+    if not isinstance(step, int):
+        if not isinstance(step, Const) or step.value == 0:
+            low.refuse("the step of a slice has to be a constant other than 0", node)
+        step = int(step.value)
+    ends = (part.start, part.stop)
+    if isinstance(n, Const) and all(e is None or isinstance(e, Const) for e in ends):
+        lower, upper = (None if e is None else int(e.value) for e in ends)
+        known = slice(lower, upper, step)
+        span = range(*known.indices(int(n.value)))
+        return const(span.start), const(len(span)), const(step)
+    if step < 0:
+        low.refuse("a slice with a negative step and ends known only at run time", node,
+                   "write a loop")  # fmt: skip
+    start = _ZERO if part.start is None else _end(low, part.start, n)
+    stop = n if part.stop is None else _end(low, part.stop, n)
+    span = (
+        plus(low, stop, const(-start.value)) if isinstance(start, Const) else low.b.sub(stop, start)
+    )
+    count = low.b.pure("floordiv", low.b.add(span, const(step - 1)), const(step))
+    return start, low.b.maximum(count, _ZERO), const(step)
+
+
+def _end(low: Lowering, end: Operand, n: Operand) -> Operand:
+    if isinstance(end, Const):
+        if end.value < 0:
+            return low.b.maximum(plus(low, n, end), _ZERO)
+        return low.b.minimum(end, n)
+    negative = low.b.compare("lt", end, _ZERO)
+    end = low.b.pure("select", negative, low.b.add(end, n), end)
+    return low.b.minimum(low.b.maximum(end, _ZERO), n)
+
+
+def store(low: Lowering, owner: Abstract, index: tuple, value: Abstract, node: ast.AST) -> None:
+    """owner[index] = value."""
+    if isinstance(owner, ListOf):
+        place = _list_place(low, owner, index, node)
+        low.set_cell(owner.cells, place, settled(low, value, node), node)
+        return
+    if isinstance(owner, StaticArray):
+        low.writable(owner.cells, node)
+        known = _known(index)
+        if known is not None:
+            _store_static(low, owner, known, value, node)
+            return
+        owner = as_memory(low, owner, node)
+    if not isinstance(owner, Memory):
+        low.refuse("a store into something that is not an array", node,
+                   "build a new tuple or dict instead")  # fmt: skip
+    store_all(low, _view(low, owner, index, node), value, node)
+
+
+def _store_static(low, owner: StaticArray, known: tuple, value: Abstract, node) -> None:
+    try:
+        target = np.asarray(owner.index[known])
+    except (IndexError, ValueError) as error:
+        low.refuse(str(error), node)
+    store_all(low, StaticArray(owner.cells, target), value, node)
+
+
+def store_all(low: Lowering, target: StaticArray | Memory, value: Abstract, node: ast.AST) -> None:
+    """target[...] = value, with broadcasting; the value is read before anything is written."""
+    from sciad.compiler.whole import element_of
+
+    if isinstance(target, StaticArray):
+        places = list(np.ndindex(target.shape))
+        at = element_of(low, value, tuple(const(n) for n in target.shape), node)
+        items = [at(tuple(const(int(i)) for i in place)) for place in places]
+        for place, x in zip(places, items, strict=True):
+            cell = int(target.index[place])
+            low.set_cell(target.cells, cell, low.b.cast(x, FLOAT), node)
+        return
+    if not target.writable:
+        low.refuse("an array that belongs to the caller is written to", node,
+                   "work on a copy: x = x.copy()")  # fmt: skip
+    if not is_scalar(value) and target.shape != ():
+        value = copied(low, value, node)
+    at = element_of(low, value, target.shape, node)
+    over(low, target.shape, lambda place: put(low, target, place, at(place)))
+
+
+def copied(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
+    """Make a new array with the same elements."""
+    from sciad.compiler.whole import elements
+
+    return settled(low, elements(low, value, node), node)
+
+
+def accumulate(
+    low: Lowering, owner: Abstract, index: tuple, change: Abstract, minus: bool, node: ast.AST
+) -> bool:
+    """owner[index] += change as one operation, for an element in memory; whether that applied."""
+    if isinstance(owner, StaticArray) and owner.cells.buffer is None and _known(index) is None:
+        owner = as_memory(low, owner, node)
+    if not isinstance(owner, Memory) or not is_scalar(change) or not owner.writable:
+        return False
+    view = _view(low, owner, index, node)
+    if view.shape != ():
+        return False
+    term = low.b.cast(change, FLOAT)
+    term = low.b.neg(term) if minus else term
+    low.b.effect("accum", view.buffer, view.offset, term)
+    return True
+
+
+def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
+    """Items of something of known length."""
+    if isinstance(value, TupleOf):
+        return list(value.items)
+    if isinstance(value, Structure) and value.is_dict:
+        return [Object(k) if isinstance(k, str) else const(k) for k in value.items]
+    if isinstance(value, ListOf):
+        return [low.cell(value.cells, k) for k in range(value.cells.size)]
+    if isinstance(value, StaticArray) and value.shape:
+        return [_static_item(low, value, (k,), node) for k in range(value.shape[0])]
+    if isinstance(value, Memory) and value.shape and isinstance(value.shape[0], Const):
+        rows = range(int(value.shape[0].value))
+        return [item(low, value, (const(k),), node) for k in rows]
+    if isinstance(value, Elements):
+        return sequence(low, settled(low, value, node), node)
+    return low.refuse(
+        "a loop over, or unpacking of, something whose length is not known", node,
+        "use range(len(...)) and indices",
+    )  # fmt: skip
+
+
+def unpacked(low: Lowering, value: Abstract, n: int, node: ast.AST) -> list[Abstract]:
+    """Items of a value that is unpacked into n targets."""
+    items = sequence(low, value, node)
+    if len(items) != n:
+        low.refuse(f"{len(items)} values are unpacked into {n} names", node)
+    return items

@@ -1,0 +1,340 @@
+"""The state of lowering: from a normalised syntax tree to IR, with types on the way.
+
+A function is executed on abstract values (see `values`): names live in one flat environment, keyed
+by frame and name; elements of local arrays and lists live there too, keyed by storage and number,
+so that branches and loops join them like any other name. Calls are inlined, which resolves aliases
+between caller and callee; recursion is refused. Statements are in `statements`, expressions in
+`expressions`, what happens where paths meet in `merge`.
+
+Storage begins as variables. If an element is addressed by an index that is only known at run time,
+lowering starts again with that storage in memory (`Restart`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from itertools import count
+from typing import Any, NoReturn
+
+import numpy as np
+
+from sciad.compiler import expressions, statements
+from sciad.compiler.builder import Builder
+from sciad.compiler.fence import check_syntax, refuse
+from sciad.compiler.ir import FLOAT, Const, Failure, Location, Operand, ScalarType, Value, const
+from sciad.compiler.merge import UNSET
+from sciad.compiler.normal import RETURNED, VALUE, normalise
+from sciad.compiler.values import (
+    Abstract,
+    Cells,
+    Closure,
+    ListOf,
+    Missing,
+    Object,
+    Pythonic,
+    StaticArray,
+    TupleOf,
+)
+from sciad.core.errors import SciadError
+from sciad.core.source import source_of
+
+__all__ = ["Frame", "Lowering", "Restart"]
+
+_serial = count(1)
+_DEEPEST = 60
+
+
+class Restart(Exception):
+    """Lowering has to start again with the storage made at `site` in memory."""
+
+    def __init__(self, site: object):
+        super().__init__(site)
+        self.site = site
+
+
+class Frame:
+    """One activation of an inlined function."""
+
+    def __init__(
+        self,
+        filename: str,
+        function: Any,
+        names: set[str],
+        resolve: Callable[[str], Abstract | None],
+        site: tuple,
+    ):
+        self.filename = filename
+        self.function = function
+        self.names = names
+        self.resolve = resolve
+        self.site = site
+        self.serial = next(_serial)
+
+
+class Lowering:
+    """Abstract machine that executes functions and writes IR.
+
+    Parameters
+    ----------
+    in_memory : set
+        Sites whose storage is known to need memory.
+    resolve : callable
+        ``resolve(function, name)`` gives a name that is not local to a `Pythonic` function.
+    """
+
+    def __init__(self, in_memory: set, resolve: Callable[[Pythonic, str], Abstract]):
+        self.b = Builder()
+        self.env: dict[Any, Abstract] = {}
+        self.in_memory = in_memory
+        self.resolve_global = resolve
+        self.frames: list[Frame] = []
+        self.dead = False
+        self.stores: list[Cells] = []
+        self.bounds: dict[Value, tuple[Operand, Operand]] = {}
+        self.offsets: dict[Value, tuple[Value, int]] = {}
+        self.site_prefix: tuple = ()
+        self.bodies: dict[ast.AST, list[ast.stmt]] = {}
+
+    # -- errors and places ---------------------------------------------------------------------
+    @property
+    def frame(self) -> Frame:
+        """The innermost function."""
+        return self.frames[-1]
+
+    def refuse(self, what: str, node: ast.AST, hint: str | None = None) -> NoReturn:
+        """Raise an error at a node of the function being lowered."""
+        refuse(what, self.frame.filename, node, hint)
+
+    def at(self, node: ast.AST) -> Location:
+        """Place of a node; the IR that follows is attributed to it."""
+        location = Location(self.frame.filename, getattr(node, "lineno", 0))
+        self.b.location = location
+        return location
+
+    def check(self, condition: Operand, exception: str, message: str, node: ast.AST) -> None:
+        """Leave with a failure at run time unless the condition holds."""
+        self.b.check(condition, Failure(exception, message, self.at(node)))
+
+    # -- names ---------------------------------------------------------------------------------
+    def read(self, node: ast.Name) -> Abstract:
+        """Value of a name, local or not."""
+        frame = self.frame
+        if node.id in frame.names or node.id.startswith("."):
+            value = self.env.get((frame.serial, node.id))
+            if value is None:
+                value = Missing("it has not been assigned yet")
+        else:
+            found = frame.resolve(node.id)
+            value = Missing("it is not defined") if found is None else found
+        if isinstance(value, Missing):
+            hint = "give it a value on every path before it is read"
+            self.refuse(f"the name {node.id!r} may have no value here: {value.reason}", node, hint)
+        return value
+
+    def bind(self, name: str, value: Abstract) -> None:
+        """Assign a local name."""
+        self.env[(self.frame.serial, name)] = value
+
+    # -- storage -------------------------------------------------------------------------------
+    def site(self, node: ast.AST) -> tuple:
+        """Identity of a place where storage is made, the same in every lowering."""
+        place = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
+        return (*self.frame.site, place, *self.site_prefix)
+
+    def cells(self, items: list[Abstract], node: ast.AST) -> Cells:
+        """Make storage for some elements."""
+        cells = Cells(len(items), self.site(node))
+        for k, item in enumerate(items):
+            self.env[(cells, k)] = item
+        return cells
+
+    def static_array(self, items: list[Operand], shape: tuple[int, ...], node: ast.AST):
+        """Make an array of known shape whose elements are variables."""
+        cells = self.cells([self.b.cast(x, FLOAT) for x in items], node)
+        return StaticArray(cells, np.arange(cells.size).reshape(shape))
+
+    def cell(self, cells: Cells, k: int, env: dict | None = None) -> Abstract:
+        """Element of a storage."""
+        if cells.buffer is not None:
+            return self.b.load(cells.buffer, const(cells.offset + k))
+        return (self.env if env is None else env)[(cells, k)]
+
+    def set_cell(self, cells: Cells, k: int, value: Abstract, node: ast.AST) -> None:
+        """Overwrite an element."""
+        self.writable(cells, node)
+        self.env[(cells, k)] = value
+        self.stores.append(cells)
+
+    def writable(self, cells: Cells, node: ast.AST) -> None:
+        """Refuse writes into arguments and into storage that has been joined with another."""
+        if cells.element is not FLOAT:
+            self.refuse("an array of integers or bools is written to", node,
+                        "make it an array of floats: write 0.0 for 0")  # fmt: skip
+        if cells.buffer is not None:
+            self.refuse(
+                "an array that belongs to the caller is written to", node,
+                "work on a copy: x = x.copy()",
+            )  # fmt: skip
+        if cells.frozen is not None:
+            self.refuse(
+                f"an array is written to that {cells.frozen}", node,
+                "work on a copy, or keep one array and overwrite its elements",
+            )  # fmt: skip
+
+    def wrap(self, value: Any, path: tuple[str, str]) -> Abstract:
+        """Abstract value of an object found in a module; replaced by the front end."""
+        return Object(value)
+
+    # -- calls of Python functions -------------------------------------------------------------
+    def call(
+        self,
+        target: Pythonic | Closure,
+        args: list[Abstract],
+        named: dict[str, Abstract],
+        node: ast.AST,
+    ) -> Abstract:
+        """Execute a Python function in place."""
+        if isinstance(target, Closure):
+            tree: Any = target.node
+            outer = target.frame
+            filename, function = outer.filename, tree
+            resolve = lambda name: self.outer(outer, name)
+            defaults = list(target.defaults)
+        else:
+            tree, filename = self.source(target, node)
+            function = target.function.__code__
+            resolve = lambda name: self.resolve_global(target, name)
+            defaults = self.defaults(target)
+        if any(f.function is function for f in self.frames) or len(self.frames) > _DEEPEST:
+            self.refuse("a function that calls itself cannot be compiled", node, "use a loop")
+        place = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
+        site = (*(self.frames[-1].site if self.frames else ()), place, *self.site_prefix)
+        frame = Frame(filename, function, _local_names(tree), resolve, site)
+        values = self.arguments(tree, args, named, defaults, node)
+        self.frames.append(frame)
+        location, prefix = self.b.location, self.site_prefix
+        self.site_prefix = ()
+        for name, value in values.items():
+            self.bind(name, value)
+        self.bind(VALUE, UNSET)
+        if tree not in self.bodies:
+            self.bodies[tree] = normalise(tree)
+        statements.execute(self, self.bodies[tree])
+        result = self.env[(frame.serial, VALUE)]
+        if isinstance(result, Missing) and not self.dead:
+            self.refuse(f"what the function returns is not clear: {result.reason}", tree,
+                        "return values of the same structure on every path")  # fmt: skip
+        for key in [k for k in self.env if k[0] == frame.serial]:
+            del self.env[key]
+        self.frames.pop()
+        self.b.location, self.site_prefix = location, prefix
+        return const(0.0) if self.dead else result
+
+    def source(self, target: Pythonic, node: ast.AST) -> tuple[Any, str]:
+        """Find the tree of a function and its file, or refuse."""
+        try:
+            found = source_of(target.function)
+        except SciadError as error:
+            if not self.frames:
+                refuse(error.what, target.function.__code__.co_filename, node, error.hint)
+            self.refuse(error.what, node, error.hint)
+        if isinstance(found.node, ast.AsyncFunctionDef):
+            refuse("an async function cannot be compiled", found.filename, found.node)
+        check_syntax(found.node, found.filename)
+        return found.node, found.filename
+
+    def outer(self, frame: Frame, name: str) -> Abstract | None:
+        """Look up a name of an enclosing compiled function."""
+        if name in frame.names:
+            return self.env.get((frame.serial, name))
+        return frame.resolve(name)
+
+    def defaults(self, target: Pythonic) -> list[Abstract]:
+        """Read the default values of a function's parameters."""
+        function = target.function
+        return [
+            self.resolve_global(target, f"__default__.{k}")
+            for k in range(len(function.__defaults__ or ()))
+        ]
+
+    def arguments(self, tree, args, named, defaults, node) -> dict[str, Abstract]:
+        """Bind the arguments of a call to the names of the parameters."""
+        spec = tree.args
+        names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        title = getattr(tree, "name", "<lambda>")
+        if spec.kwonlyargs:
+            self.refuse_call(f"{title} has keyword-only parameters", node)
+        values = dict(zip(names, args, strict=False))
+        extra = args[len(names) :]
+        if spec.vararg is not None:
+            values[spec.vararg.arg] = TupleOf(tuple(extra))
+        elif extra:
+            self.refuse_call(f"{title} takes {len(names)} arguments, got {len(args)}", node)
+        for name, value in named.items():
+            if name not in names or name in values:
+                self.refuse_call(f"{title} got an unexpected argument {name!r}", node)
+            values[name] = value
+        for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True):
+            values.setdefault(name, value)
+        missing = [name for name in names if name not in values]
+        if missing:
+            self.refuse_call(f"{title} lacks the argument {missing[0]!r}", node)
+        return values
+
+    def refuse_call(self, what: str, node: ast.AST) -> NoReturn:
+        """Raise an error about the arguments of a call."""
+        if self.frames:
+            self.refuse(what, node)
+        refuse(what, "<call>", node)
+
+    # -- shorthands used by the other modules --------------------------------------------------
+    def evaluate(self, node: ast.expr) -> Abstract:
+        """Value of an expression."""
+        return expressions.evaluate(self, node)
+
+    def scalar(self, node: ast.expr, least: ScalarType | None = None) -> Operand:
+        """Value of an expression that has to be a scalar."""
+        return self.as_scalar(self.evaluate(node), node, least)
+
+    def as_scalar(self, value: Abstract, node: ast.AST, least: ScalarType | None = None) -> Operand:
+        """Take an abstract value as a scalar; a 0-dimensional array counts."""
+        if isinstance(value, StaticArray) and value.shape == ():
+            value = self.cell(value.cells, int(value.index))
+        if not isinstance(value, Const | Value):
+            self.refuse(f"{describe(value)} stands where a number is needed", node)
+        return value if least is None else self.b.cast(value, least)
+
+
+def describe(value: Abstract) -> str:
+    """Describe a value in an error message."""
+    if isinstance(value, Object):
+        name = getattr(value.value, "__qualname__", None) or repr(value.value)
+        return f"the object {name}"
+    if isinstance(value, ListOf):
+        return "a list"
+    return {
+        "TupleOf": "a tuple or list", "Structure": "a structure", "StaticArray": "an array",
+        "Memory": "an array", "Elements": "an array", "RangeOf": "a range", "Method": "a method",
+        "Pythonic": "a function", "Closure": "a function",
+    }.get(type(value).__name__, "a value")  # fmt: skip
+
+
+def _local_names(tree: Any) -> set[str]:
+    """Names that a function assigns, its parameters included, those of inner functions not."""
+    spec = tree.args
+    names = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    names |= {star.arg for star in (spec.vararg, spec.kwarg) if star is not None}
+    body = tree.body if isinstance(tree.body, list) else [tree.body]
+    front: list[ast.AST] = list(body)
+    while front:
+        node = front.pop()
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+            continue
+        if isinstance(node, ast.Lambda | ast.ListComp):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        front.extend(ast.iter_child_nodes(node))
+    return names | {VALUE, RETURNED}

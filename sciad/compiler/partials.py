@@ -1,0 +1,120 @@
+"""Partial derivatives of elementwise functions, from the rule registry.
+
+A rule's partial is a small Python function; its source is lowered into the program that needs it by
+the same front end as the user's code. A formula therefore stands in one place, for both engines.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import types as python_types
+from typing import Any
+
+import numpy as np
+
+from sciad.compiler.builder import Builder
+from sciad.compiler.functions import callables_of
+from sciad.compiler.ir import FLOAT, Const, Location, Op, Operand, Region, const
+from sciad.compiler.types import scalar_type
+from sciad.compiler.values import Abstract, Object, Pythonic
+from sciad.core.errors import CompileError
+from sciad.core.rules import Elementwise, Nondifferentiable, lookup
+
+__all__ = ["partial", "rule_of"]
+
+
+def rule_of(name: tuple[str, str] | str) -> Elementwise | Nondifferentiable | None:
+    """Rule of an emitted function: of `("math", "sin")`, or of the operation `"pow"`."""
+    functions = (np.power,) if isinstance(name, str) else callables_of(name)
+    for function in functions:
+        rule = lookup(function)
+        if isinstance(rule, Elementwise | Nondifferentiable):
+            return rule
+    return None
+
+
+def partial(b: Builder, node: Op, k: int) -> Operand | None:
+    """Emit the derivative of `node` to its operand k.
+
+    Returns
+    -------
+    Operand or None
+        None if the derivative is zero.
+
+    Raises
+    ------
+    CompileError
+        If the registry has no elementwise rule for the function.
+    """
+    name: Any = "pow" if node.code == "pow" else node.attr
+    rule = rule_of(name)
+    if rule is None:
+        shown = "**" if name == "pow" else ".".join(filter(None, name))
+        raise CompileError(
+            f"the derivative of {shown} is not known",
+            where=None if node.location is None else str(node.location),
+            hint="import sciad.rules, or give it a rule with sciad.rule(...)",
+        )
+    if isinstance(rule, Nondifferentiable) or rule.partials[k] is None:
+        return None
+    if name == "pow" and k == 0 and isinstance(node.args[1], Const):
+        return _power_slope(b, node)
+    return _lowered(b, rule.partials[k], node)
+
+
+def _power_slope(b: Builder, node: Op) -> Operand:
+    """d(x**n)/dx = n x**(n-1) for a literal n: the rule's formula without its case n = 0."""
+    x, n = node.args
+    less = const(n.value - 1)
+    factor = b.cast(n, FLOAT)
+    if less.value == 0:
+        return factor
+    if less.value == 1:
+        return b.mul(factor, x)
+    if less.value == 2:
+        return b.mul(factor, b.mul(x, x))
+    return b.mul(factor, b.pure("pow", x, less))
+
+
+class _Quiet:
+    """Mixin-free way to keep the user's line while rule code is lowered."""
+
+    def __init__(self, location: Location | None):
+        self.location = location
+
+    def __call__(self, node: ast.AST) -> Location | None:
+        return self.location
+
+
+def _lowered(b: Builder, function: Any, node: Op) -> Operand:
+    from sciad.compiler.lower import Lowering
+
+    low = Lowering(set(), _resolve)
+    low.b = b
+    low.at = _Quiet(node.location)  # type: ignore[method-assign, assignment]
+    low.wrap = lambda value, path: Object(value)  # type: ignore[method-assign]
+    place = ast.Constant(None, lineno=function.__code__.co_firstlineno, col_offset=0)
+    arguments: list[Abstract] = [*node.args, node.out]
+    with b.inside(Region()) as region:
+        result = low.call(Pythonic(function, {}), arguments, {}, place)
+        slope = b.cast(low.as_scalar(result, place), FLOAT)
+    known: dict[Operand, Operand] = {}
+    for made in region.nodes:
+        if isinstance(made, Op):
+            made.args = tuple(known.get(a, a) for a in made.args)
+            if (made.code, made.args, made.attr) == (node.code, node.args, node.attr):
+                known[made.out] = node.out  # the function itself: its value is at hand
+                continue
+        b.region.nodes.append(made)
+    return known.get(slope, slope)
+
+
+def _resolve(target: Pythonic, name: str) -> Abstract:
+    scope = target.function.__globals__
+    value = scope[name] if name in scope else getattr(builtins, name)
+    if scalar_type(value) is not None:
+        return const(value)
+    if isinstance(value, python_types.FunctionType):
+        return Pythonic(value, {})
+    return Object(value)

@@ -1,0 +1,92 @@
+"""The frame of an emitted module: imports, what it stands for, the user's lines beside it."""
+
+from __future__ import annotations
+
+import linecache
+import types
+from pathlib import Path
+from typing import Any
+
+from sciad.compiler.cache import compiler_digest, load
+from sciad.compiler.emit import Emitted
+from sciad.compiler.frontend import python_function
+from sciad.compiler.ir import Failure, Function, Op, walk
+from sciad.core.errors import CompileError
+
+__all__ = ["annotated", "called", "header", "home_of", "machine_code"]
+
+_RUNTIME = "tape_free, tape_get, tape_get_int, tape_grow, tape_put, tape_put_int"
+
+
+def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list[str]:
+    """First lines of a module."""
+    root = python_function(getattr(function, "__func__", function))
+    code = root.__code__ if root is not None else None
+    where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else "?"
+    name = getattr(function, "__qualname__", "function")
+    lines = [
+        f"# {kind} of {name}, {where}",
+        "# Comments give the line of that file a statement comes from.",
+        f"# compiler {compiler_digest()}",
+        "import math",
+        "",
+        "import numpy as np",
+        f"from numba import {', '.join(sorted(numba))}",
+    ]
+    if emitted.uses_tape:
+        lines += ["", f"from sciad.compiler.runtime import {_RUNTIME}"]
+    lines += ["", "FAILURES = ["]
+    lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
+    return [*lines, "]", "", ""]
+
+
+def home_of(function: Any) -> str:
+    """File of a function."""
+    root = python_function(getattr(function, "__func__", function))
+    return "" if root is None else root.__code__.co_filename
+
+
+def machine_code(path: Path, function: Any) -> types.ModuleType:
+    """Import an emitted module; what Numba cannot compile is an error about the user's function."""
+    from numba.core.errors import NumbaError
+
+    try:
+        return load(path)
+    except NumbaError as error:
+        root = python_function(getattr(function, "__func__", function))
+        where = None if root is None else f"{home_of(function)}:{root.__code__.co_firstlineno}"
+        raise CompileError(
+            f"Numba cannot compile {path}: {str(error).splitlines()[0]}", where=where,
+            hint="please report this program; follow it eagerly (without jit) until then",
+        ) from error  # fmt: skip
+
+
+def _failure(failure: Failure) -> tuple[str, str, str | None]:
+    place = None if failure.location is None else str(failure.location)
+    return failure.exception, failure.message, place
+
+
+def annotated(lines: list[str], function: Any) -> list[str]:
+    """Body lines with the user's source line above the first statement that comes from it."""
+    root = python_function(getattr(function, "__func__", function))
+    if root is None:
+        return lines
+    filename = home_of(function)
+    out: list[str] = []
+    shown = ""
+    for line in lines:
+        _, mark, number = line.rpartition("  # ")
+        if mark and number.isdigit() and number != shown:
+            shown = number
+            text = linecache.getline(filename, int(number)).strip()
+            indent = line[: len(line) - len(line.lstrip())]
+            if text and not line.lstrip().startswith(("else", "elif")):
+                out.append(f"{indent}# {number}: {text}")
+        out.append(line)
+    return out
+
+
+def called(program: Function) -> set[Any]:
+    """Elementwise functions a program calls; their rules belong to what it depends on."""
+    ops = (n for n in walk(program.body) if isinstance(n, Op))
+    return {n.attr if n.code == "call" else "pow" for n in ops if n.code in ("call", "pow")}

@@ -1,0 +1,277 @@
+"""Statements: assignments, branches, loops."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sciad.compiler import arrays, indexing
+from sciad.compiler.expressions import binary, condition
+from sciad.compiler.ir import (
+    Const,
+    Failure,
+    If,
+    Operand,
+    Region,
+    Value,
+    const,
+)
+from sciad.compiler.loops import for_loop, while_loop
+from sciad.compiler.merge import (
+    DIFFERENT,
+    FROZEN,
+    UNSET,
+    filler,
+    is_scalar,
+    layout,
+    leaves,
+    rebuild,
+    same,
+    storages,
+)
+from sciad.compiler.types import join
+from sciad.compiler.values import (
+    Abstract,
+    Closure,
+    Memory,
+    Missing,
+    StaticArray,
+)
+
+if TYPE_CHECKING:
+    from sciad.compiler.lower import Lowering
+
+__all__ = ["assign", "branch", "execute"]
+
+
+def execute(low: Lowering, body: list[ast.stmt]) -> None:
+    """Lower statements until the end or until control cannot come any further."""
+    for node in body:
+        if low.dead:
+            return
+        low.at(node)
+        handler = _HANDLERS.get(type(node))
+        if handler is None:
+            low.refuse(f"a statement of kind {type(node).__name__} cannot be compiled", node)
+        handler(low, node)
+
+
+# -- assignments ---------------------------------------------------------------------------------
+def _assign(low: Lowering, node: ast.Assign) -> None:
+    target = node.targets[0]
+    if isinstance(target, ast.Name) and target.id.startswith(".go"):
+        value: Abstract = condition(low, node.value)
+    else:
+        value = arrays.settled(low, low.evaluate(node.value), node)
+    for target in node.targets:
+        assign(low, target, value)
+
+
+def _annotated(low: Lowering, node: ast.AnnAssign) -> None:
+    if node.value is not None:
+        assign(low, node.target, arrays.settled(low, low.evaluate(node.value), node))
+
+
+def assign(low: Lowering, target: ast.expr, value: Abstract) -> None:
+    """Bind a target: a name, a tuple of targets, an element or a slice."""
+    if isinstance(target, ast.Name):
+        if isinstance(value, Value) and value.name == "v":
+            value.name = target.id
+        low.bind(target.id, value)
+    elif isinstance(target, ast.Tuple | ast.List):
+        items = indexing.unpacked(low, value, len(target.elts), target)
+        for element, item in zip(target.elts, items, strict=True):
+            assign(low, element, item)
+    elif isinstance(target, ast.Subscript):
+        owner = low.evaluate(target.value)
+        indexing.store(low, owner, indexing.subscript(low, target.slice), value, target)
+    else:
+        low.refuse(
+            f"assignment to {ast.unparse(target)} cannot be compiled", target,
+            "assign to a name or to an element of an array",
+        )  # fmt: skip
+
+
+def _augmented(low: Lowering, node: ast.AugAssign) -> None:
+    target = node.target
+    if isinstance(target, ast.Name):
+        old = low.read(ast.copy_location(ast.Name(target.id, ast.Load()), target))
+        change = low.evaluate(node.value)
+        if isinstance(old, StaticArray | Memory) and not is_scalar(old):
+            new = binary(low, type(node.op), old, change, node)
+            indexing.store_all(low, old, new, node)
+        elif is_scalar(old):
+            low.bind(
+                target.id, arrays.settled(low, binary(low, type(node.op), old, change, node), node)
+            )
+        else:
+            low.refuse("an augmented assignment to something other than a number or array", node)
+    elif isinstance(target, ast.Subscript):
+        owner = low.evaluate(target.value)
+        index = indexing.subscript(low, target.slice)
+        change = low.evaluate(node.value)
+        if isinstance(node.op, ast.Add | ast.Sub) and indexing.accumulate(
+            low, owner, index, change, isinstance(node.op, ast.Sub), node
+        ):
+            return
+        old = indexing.item(low, owner, index, node)
+        indexing.store(low, owner, index, binary(low, type(node.op), old, change, node), node)
+    else:
+        low.refuse("an augmented assignment to an attribute cannot be compiled", node)
+
+
+# -- leaving -------------------------------------------------------------------------------------
+def _raise(low: Lowering, node: ast.Raise) -> None:
+    name, message = "RuntimeError", "the function raised an exception"
+    made = node.exc
+    if isinstance(made, ast.Call):
+        first = made.args[0] if made.args else None
+        if isinstance(first, ast.Constant):
+            message = str(first.value)
+        made = made.func
+    if isinstance(made, ast.Name):
+        name = made.id
+    low.b.check(const(False), Failure(name, message, low.at(node)))
+    low.dead = True
+
+
+def _assert(low: Lowering, node: ast.Assert) -> None:
+    message = node.msg.value if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
+    low.check(condition(low, node.test), "AssertionError", str(message), node)
+
+
+def _expression(low: Lowering, node: ast.Expr) -> None:
+    if not isinstance(node.value, ast.Constant):
+        low.evaluate(node.value)
+
+
+def _function(low: Lowering, node: ast.FunctionDef) -> None:
+    if node.decorator_list:
+        low.refuse("a decorated inner function cannot be compiled", node, "define it outside")
+    defaults = tuple(low.evaluate(d) for d in node.args.defaults)
+    low.bind(node.name, Closure(node, low.frame, defaults))
+
+
+# -- branches ------------------------------------------------------------------------------------
+def _if(low: Lowering, node: ast.If) -> None:
+    test = condition(low, node.test)
+    branch(low, test, lambda: execute(low, node.body), lambda: execute(low, node.orelse), node)
+
+
+@dataclass
+class _Side:
+    region: Region
+    env: dict[Any, Abstract]
+    dead: bool
+    results: list[Operand]
+
+
+def branch(
+    low: Lowering,
+    test: Operand,
+    then: Callable[[], None],
+    orelse: Callable[[], None],
+    node: ast.AST,
+) -> None:
+    """Execute one of two thunks, or both into an `If` whose values are joined."""
+    if isinstance(test, Const):
+        (then if test.value else orelse)()
+        return
+    location, before = low.at(node), low.env
+    sides = []
+    for thunk in (then, orelse):
+        low.env = dict(before)
+        with low.b.inside(Region()) as region:
+            thunk()
+        sides.append(_Side(region, low.env, low.dead, []))
+        low.dead = False
+    outs: list[Value] = []
+    low.env = _joined(low, before, sides, outs)
+    low.dead = all(side.dead for side in sides)
+    for side in sides:
+        side.region.results = tuple(side.results)
+    first, second = (side.region for side in sides)
+    low.b.region.nodes.append(If(test, first, second, tuple(outs), location))
+
+
+def _joined(low: Lowering, before: dict, sides: list[_Side], outs: list[Value]) -> dict:
+    env = dict(before)
+    keys = dict.fromkeys([*sides[0].env, *sides[1].env])
+    for key in keys:
+        a, b = (side.env.get(key) for side in sides)
+        if all(side.dead for side in sides) or same(a, b):
+            env[key] = b if a is None else a
+            continue
+        if sides[0].dead or sides[1].dead:
+            a = b = sides[0].env.get(key) if sides[1].dead else sides[1].env.get(key)
+            if a is None or same(a, before.get(key)):
+                env[key] = a if a is not None else DIFFERENT
+                continue
+        env[key] = _join(low, key, a, b, sides, outs, env)
+    return env
+
+
+def _join(low, key, a, b, sides, outs, env) -> Abstract:
+    if a is None or b is None:
+        return (
+            Missing("it is assigned on some paths only") if isinstance(key[1], str) else DIFFERENT
+        )
+    envs = [side.env for side in sides]
+    for k, side in enumerate(sides):
+        if side.dead:
+            envs[k] = sides[1 - k].env
+    if UNSET in (a, b):
+        known = (b, envs[1]) if a is UNSET else (a, envs[0])
+        layouts = [layout(*known)] * 2
+    elif isinstance(a, Missing) or isinstance(b, Missing):
+        return a if isinstance(a, Missing) else b
+    else:
+        layouts, known = [layout(a, envs[0]), layout(b, envs[1])], (a, envs[0])
+    if layouts[0] != layouts[1]:
+        return DIFFERENT
+    columns = []
+    for value, own, side in zip((a, b), envs, sides, strict=True):
+        with low.b.inside(side.region):
+            columns.append(None if value is UNSET or side.dead else leaves(low, value, own))
+        for cells in storages(value, own):
+            cells.frozen = cells.frozen or FROZEN
+    made = [_phi(low, x, y, sides, outs, key) for x, y in zip(*_filled(columns), strict=True)]
+    return rebuild(known[0], known[1], iter(made), env)
+
+
+def _filled(columns: list[list | None]) -> list[list]:
+    other = next(c for c in columns if c is not None)
+    return [[filler(x) for x in other] if c is None else c for c in columns]
+
+
+def _phi(low, x, y, sides, outs, key) -> Operand:
+    if x == y and isinstance(x, Const):
+        return x
+    if x is y:
+        return x
+    kind = join(x, y)
+    named = [v.name for v in (x, y) if isinstance(v, Value)]
+    name = key[1] if isinstance(key[1], str) else (named or ["v"])[0]
+    out = Value(name.strip("."), kind)
+    for side, operand in zip(sides, (x, y), strict=True):
+        with low.b.inside(side.region):
+            side.results.append(low.b.cast(operand, kind))
+    outs.append(out)
+    return out
+
+
+_HANDLERS: dict[type[ast.stmt], Callable[[Any, Any], None]] = {
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Raise: _raise,
+    ast.Assert: _assert,
+    ast.Expr: _expression,
+    ast.FunctionDef: _function,
+    ast.If: _if,
+    ast.For: for_loop,
+    ast.While: while_loop,
+    ast.Pass: lambda low, node: None,
+}

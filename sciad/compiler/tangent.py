@@ -1,0 +1,219 @@
+"""Forward mode: a program and its directional derivative, side by side.
+
+Every float gets a dual that carries its derivative along one direction, every buffer a dual buffer
+of the same length; constants and everything that does not depend on the active parameters get
+none, so that no arithmetic with zeros is written. Works on any IR, an adjoint (with its tape)
+included: the frame of a push is followed by the frame of the duals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sciad.compiler.analysis import is_float, varied
+from sciad.compiler.builder import Builder
+from sciad.compiler.ir import (
+    FLOAT,
+    BufferType,
+    Const,
+    Function,
+    If,
+    Loop,
+    Op,
+    Operand,
+    Region,
+    Value,
+    const,
+)
+from sciad.compiler.partials import partial
+
+__all__ = ["tangent"]
+
+_ZERO = const(0.0)
+
+
+def tangent(function: Function, active: Sequence[Value]) -> Function:
+    """Append the derivative along one direction to what a function returns.
+
+    Parameters
+    ----------
+    function : Function
+        Any program.
+    active : sequence of Value
+        The parameters (floats or float buffers) that the direction moves.
+
+    Returns
+    -------
+    Function
+        Takes the parameters, then one dual for each active one; returns the results, then one dual
+        for each float result (0.0, or a buffer of zeros, where it does not depend).
+    """
+    return _Tangent(function, active).run()
+
+
+class _Tangent:
+    def __init__(self, function: Function, active: Sequence[Value]):
+        self.function = function
+        self.active = tuple(active)
+        self.varied = varied(function, active)
+        self.dual: dict[Value, Operand] = {}
+        self.frames: dict[object, list[int]] = {}
+        self.b = Builder()
+
+    def run(self) -> Function:
+        for value in self.active:
+            self.dual[value] = self.fresh(value)
+        self.region(self.function.body, self.b.region)
+        with self.b.inside(self.b.region):
+            results = self.function.results
+            extra = [self.result_dual(r) for r in results if is_float(r)]
+        self.b.region.results = (*results, *extra)
+        params = (*self.function.params, *(self.dual[v] for v in self.active))
+        return Function(self.function.name, params, self.b.region)
+
+    def fresh(self, value: Value) -> Value:
+        return Value(f"{value.name}_dot", value.type)
+
+    def of(self, operand: Operand) -> Operand | None:
+        return None if isinstance(operand, Const) else self.dual.get(operand)
+
+    def filled(self, operand: Operand) -> Operand:
+        dual = self.of(operand)
+        return _ZERO if dual is None else dual
+
+    def result_dual(self, result: Operand) -> Operand:
+        dual = self.of(result)
+        if dual is not None or not isinstance(result.type, BufferType):
+            return self.filled(result)
+        sizes = [n.args[0] for n in self.b.region.nodes if isinstance(n, Op) and result in n.outs]
+        return self.b.alloc(sizes[0], "zeros", f"{result.name}_dot")
+
+    # -- regions -------------------------------------------------------------------------------
+    def region(self, source: Region, target: Region) -> None:
+        """Write `source` and its duals into `target`; results are left to the caller."""
+        with self.b.inside(target):
+            for node in source.nodes:
+                self.b.location = node.location
+                if isinstance(node, Op):
+                    self.operation(node)
+                elif isinstance(node, If):
+                    self.branch(node)
+                else:
+                    self.loop(node)
+
+    def branch(self, node: If) -> None:
+        live = [k for k, out in enumerate(node.outs) if out in self.varied]
+        regions = []
+        for source in (node.then, node.orelse):
+            target = Region()
+            self.region(source, target)
+            duals = (self.filled(source.results[k]) for k in live)
+            target.results = (*source.results, *duals)
+            regions.append(target)
+        outs = [self.fresh(node.outs[k]) for k in live]
+        self.dual.update(zip((node.outs[k] for k in live), outs, strict=True))
+        then, orelse = regions
+        join = If(node.condition, then, orelse, (*node.outs, *outs), node.location)
+        self.b.region.nodes.append(join)
+
+    def loop(self, node: Loop) -> None:
+        live = [k for k, param in enumerate(node.params) if param in self.varied]
+        inits = [self.filled(node.inits[k]) for k in live]
+        params = [self.fresh(node.params[k]) for k in live]
+        self.dual.update(zip((node.params[k] for k in live), params, strict=True))
+        body = Region()
+        self.region(node.body, body)
+        after = (self.filled(node.body.results[k]) for k in live)
+        body.results = (*node.body.results, *after)
+        outs = [self.fresh(node.outs[k]) for k in live]
+        self.dual.update(zip((node.outs[k] for k in live), outs, strict=True))
+        fields = {
+            **vars(node),
+            "params": (*node.params, *params),
+            "inits": (*node.inits, *inits),
+            "outs": (*node.outs, *outs),
+            "body": body,
+        }
+        self.b.region.nodes.append(Loop(**fields))
+
+    # -- operations ----------------------------------------------------------------------------
+    def operation(self, node: Op) -> None:
+        before = getattr(self, f"_{node.code}_before", None)
+        if before is not None:
+            before(node)
+        self.b.region.nodes.append(Op(node.code, node.args, node.outs, node.attr, node.location))
+        rule = getattr(self, f"_{node.code}", None)
+        if rule is not None:
+            rule(node)
+        elif node.outs and node.outs[0] in self.varied:
+            self.dual[node.out] = self.derivative(node)
+
+    def derivative(self, node: Op) -> Operand:
+        """Sum of partial times dual over the operands of a pure float operation."""
+        total: Operand | None = None
+        for k, arg in enumerate(node.args):
+            dual = self.of(arg)
+            if dual is None:
+                continue
+            if node.code == "sub" and k == 1 and total is not None:
+                return self.b.sub(total, dual)
+            term = self.term(node, k, dual)
+            if term is not None:
+                total = term if total is None else self.b.add(total, term)
+        return _ZERO if total is None else total
+
+    def term(self, node: Op, k: int, dual: Operand) -> Operand | None:
+        b = self.b
+        code, args = node.code, node.args
+        if code == "add" or (code in ("sub", "mod") and k == 0):
+            return dual
+        if code in ("sub", "neg"):
+            return b.neg(dual)
+        if code == "mul":
+            return b.mul(dual, args[1 - k])
+        if code == "div":
+            return b.div(dual if k == 0 else b.neg(b.mul(dual, node.out)), args[1])
+        if code == "mod":
+            return b.neg(b.mul(dual, b.pure("floordiv", *args)))
+        if code == "select":
+            return b.pure("select", args[0], *((dual, _ZERO) if k == 1 else (_ZERO, dual)))
+        slope = partial(b, node, k)
+        return None if slope is None else b.mul(dual, slope)
+
+    def _alloc(self, node: Op) -> None:
+        if node.out in self.varied:
+            self.dual[node.out] = self.b.alloc(node.args[0], "zeros", f"{node.out.name}_dot")
+
+    def _load(self, node: Op) -> None:
+        dual = self.of(node.args[0])
+        if dual is not None:
+            self.dual[node.out] = self.b.load(dual, node.args[1], f"{node.out.name}_dot")
+
+    def _store(self, node: Op) -> None:
+        buffer, index, value = node.args
+        dual = self.of(buffer)
+        if dual is not None:
+            self.b.effect("store", dual, index, self.filled(value))
+
+    def _accum(self, node: Op) -> None:
+        buffer, index, value = node.args
+        if self.of(buffer) is not None and self.of(value) is not None:
+            self.b.effect("accum", self.of(buffer), index, self.of(value))
+
+    def _push(self, node: Op) -> None:
+        live = [k for k, a in enumerate(node.args) if a.type is FLOAT and a in self.varied]
+        self.frames[node.attr] = live
+        if live:
+            duals = (self.filled(node.args[k]) for k in live)
+            self.b.effect("push", *duals, attr=(node.attr, "dot"))
+
+    def _pop_before(self, node: Op) -> None:
+        live = self.frames.get(node.attr, [])
+        if live:
+            outs = tuple(self.fresh(node.outs[k]) for k in live)
+            self.dual.update(zip((node.outs[k] for k in live), outs, strict=True))
+            pop = Op("pop", (), outs, (node.attr, "dot"), node.location)
+            self.b.region.nodes.append(pop)
+
+    def _pop(self, node: Op) -> None:
+        """Duals were popped before, in the reverse order of the pushes."""

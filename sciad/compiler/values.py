@@ -1,0 +1,165 @@
+"""What an expression stands for while a function is lowered.
+
+Scalars are operands of the IR. Everything else is known at compile time: structures of scalars,
+arrays of known small shape (one variable per element), views into memory (index arithmetic on a
+buffer), elementwise expressions that have not been written to memory yet, and plain Python objects.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from sciad.compiler.ir import FLOAT, Operand, Value
+
+__all__ = [
+    "Abstract",
+    "Cells",
+    "Closure",
+    "Elements",
+    "ListOf",
+    "Memory",
+    "Method",
+    "Missing",
+    "Object",
+    "Pythonic",
+    "RangeOf",
+    "StaticArray",
+    "Structure",
+    "TupleOf",
+]
+
+_serial = count(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Object:
+    """A Python object that compiled code cannot hold: module, function, string, None, type."""
+
+    value: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Missing:
+    """A name without a (single) value: reading it is an error that says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class TupleOf:
+    """A tuple, a namedtuple (`fields`), or a list that came in as a parameter."""
+
+    items: tuple[Abstract, ...]
+    fields: tuple[str, ...] = ()
+    kind: type = tuple
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A dict (`items` by key) or an object (by attribute name) of known layout."""
+
+    items: dict[Any, Abstract]
+    is_dict: bool
+
+
+class Cells:
+    """Identity of a mutable piece of storage whose elements are variables.
+
+    Cells of an argument have no variables: element k is read from `buffer[offset + k]`. Arrays of
+    ints or bools (`element`) exist as intermediate results; they cannot be written to.
+    """
+
+    def __init__(self, size: int, site: object, buffer: Value | None = None, offset: int = 0):
+        self.size = size
+        self.site = site
+        self.buffer = buffer
+        self.offset = offset
+        self.frozen: str | None = None
+        self.element = FLOAT
+        self.serial = next(_serial)
+
+
+@dataclass(frozen=True, eq=False)
+class ListOf:
+    """A list made by the program, of fixed length."""
+
+    cells: Cells
+
+
+@dataclass(frozen=True, eq=False)
+class StaticArray:
+    """An array of known shape: `index` holds the numbers of its cells, so views are NumPy's."""
+
+    cells: Cells
+    index: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the view."""
+        return self.index.shape
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """A view: element (i, j, ...) is `buffer[offset + i * strides[0] + j * strides[1] + ...]`."""
+
+    buffer: Value
+    offset: Operand
+    shape: tuple[Operand, ...]
+    strides: tuple[Operand, ...]
+    writable: bool
+    is_list: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """An elementwise expression of known shape; `at(indices)` emits one element."""
+
+    shape: tuple[Operand, ...]
+    at: Callable[[tuple[Operand, ...]], Operand]
+
+
+@dataclass(frozen=True, eq=False)
+class RangeOf:
+    """range(start, stop, step)."""
+
+    start: Operand
+    stop: Operand
+    step: Operand
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A bound method of an abstract value."""
+
+    owner: Abstract
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Pythonic:
+    """A Python function with what it captures, `captured[name]`, already abstract."""
+
+    function: Any
+    captured: dict[str, Abstract]
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """A function or lambda defined inside a compiled function; sees the frame it stands in."""
+
+    node: ast.FunctionDef | ast.Lambda
+    frame: Any
+    defaults: tuple[Abstract, ...] = field(default=())
+
+
+#: Any of the above, or an operand of the IR. Not spelled out as a union: nearly every use tells the
+#: cases apart by functions such as `merge.is_scalar`, which a type checker cannot follow.
+Abstract = Any
