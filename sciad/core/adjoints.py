@@ -6,7 +6,7 @@ import numpy as np
 
 from sciad.core.buffer import constant, has_repeats, locate, scatter, shares
 from sciad.core.errors import LostDerivativeError
-from sciad.core.tracer import Array, Scalar, dtype_of, is_wrapped, primal_of, shape_of
+from sciad.core.tracer import FLOAT64, Array, Scalar, dtype_of, is_wrapped, primal_of, shape_of
 
 __all__ = [
     "FLOAT64",
@@ -24,7 +24,6 @@ __all__ = [
 
 #: Marks "no cotangent yet"; recognised by identity, adds like a number.
 ZERO = float("0")
-FLOAT64 = np.dtype(np.float64)
 
 
 class Adjoints:
@@ -162,6 +161,10 @@ def times_conjugate(g: Any, partial: Any) -> Any:
 
 def fit(cotangent: Any, value: Any) -> Any:
     """Bring a cotangent to the shape of the value it belongs to; real if the value is."""
+    if type(cotangent) is float:
+        kind = type(value)
+        if kind is float or (kind is Scalar and type(value.value) is float):
+            return cotangent
     shape = shape_of(value)
     if shape_of(cotangent) != shape:
         cotangent = unbroadcast(cotangent, shape)

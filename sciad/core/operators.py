@@ -228,6 +228,8 @@ def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def _pow(self: Any, other: Any, modulo: Any = None) -> Any:
     if modulo is not None:
         raise NotDifferentiableError("pow() with a modulus", where=user_location())
+    if type(other) is int and other == 2:
+        return np.square(self)
     return _power(self, other)
 
 

@@ -59,7 +59,7 @@ class ReverseRun:
 
 def _finished(cotangent: Any, leaf: Any, owned: bool) -> Any:
     """Give a cotangent the shape and type of its leaf, and memory of its own."""
-    if is_wrapped(cotangent):
+    if is_wrapped(cotangent) or (type(cotangent) is float and type(leaf) is float):
         return cotangent
     plain = primal_of(leaf) if is_wrapped(leaf) else leaf
     if type(plain) is float:
@@ -70,6 +70,8 @@ def _finished(cotangent: Any, leaf: Any, owned: bool) -> Any:
     if type(cotangent) is np.ndarray and cotangent.shape == plain.shape:
         if owned and cotangent.dtype == plain.dtype:
             return cotangent
+    elif type(cotangent) is float:
+        return np.full(plain.shape, cotangent, plain.dtype)
     elif np.shape(cotangent) != plain.shape:
         cotangent = np.broadcast_to(cotangent, plain.shape)
     if plain.dtype.kind == "f" and np.iscomplexobj(cotangent):

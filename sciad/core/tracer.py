@@ -19,6 +19,7 @@ from sciad.core.errors import LostDerivativeError, TracingError, user_location
 from sciad.core.tree import flatten, register_leaf, tree_map, unflatten
 
 __all__ = [
+    "FLOAT64",
     "Array",
     "DeadTrace",
     "Scalar",
@@ -38,6 +39,8 @@ __all__ = [
     "wrap",
 ]
 
+FLOAT64 = np.dtype(np.float64)
+_ATOMS = frozenset({float, int, bool, complex, str, type(None), np.float64, np.ndarray})
 _levels = itertools.count(1)  # next() on it is atomic: levels are unique over threads
 
 
@@ -238,15 +241,19 @@ def shape_of(x: Any) -> tuple[int, ...]:
     kind = type(x)
     if kind is np.ndarray:
         return x.shape
-    if kind is float or kind is Scalar:
+    if kind is float or kind is Scalar or kind is np.float64:
         return ()
     return np.shape(primal_of(x))
 
 
 def dtype_of(x: Any) -> np.dtype:
     """Type of the elements of a value, traced or not."""
-    if type(x) is not np.ndarray:
-        x = primal_of(x)
+    kind = type(x)
+    if kind is np.ndarray:
+        return x.dtype
+    if kind is float or kind is np.float64:
+        return FLOAT64
+    x = primal_of(x)
     return getattr(x, "dtype", None) or np.result_type(type(x))
 
 
@@ -341,7 +348,7 @@ def primal_of(x: Any) -> Any:
             else:
                 return x
             kind = type(x)
-    if kind is float or kind is np.ndarray or kind is int:
+    if kind in _ATOMS:
         return x
     if kind in (list, tuple, dict) or flatten(x)[0]:
         return tree_map(_primal_leaf, x)
@@ -350,6 +357,21 @@ def primal_of(x: Any) -> Any:
 
 def _primal_leaf(x: Any) -> Any:
     return primal_of(x) if is_wrapped(x) else x
+
+
+_ATOMS_OR_SCALAR = _ATOMS | {Scalar}
+
+
+def _holds_no_array(values: Any) -> bool:
+    """Whether a glance shows that there is no boxed array among some values and in the dicts there."""
+    for value in values:
+        kind = type(value)
+        if kind is dict:
+            if not _ATOMS_OR_SCALAR.issuperset(map(type, value.values())):
+                return False
+        elif kind not in _ATOMS_OR_SCALAR:
+            return False
+    return True
 
 
 register_leaf(Scalar)
@@ -362,6 +384,8 @@ def unwrap_constants(tree: Any) -> Any:
     if kind is Array:
         return lent(tree) if level_of(tree) == 0 else tree
     if kind is Scalar or kind not in (list, tuple, dict):
+        return tree
+    if _holds_no_array(tree.values() if kind is dict else tree):
         return tree
     leaves, treedef = flatten(tree)
     if not any(type(leaf) is Array and level_of(leaf) == 0 for leaf in leaves):

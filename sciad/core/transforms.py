@@ -16,6 +16,7 @@ from sciad.core.errors import InputError
 from sciad.core.jacobian import jacobian
 from sciad.core.running import ArgNums, Arguments, ReverseRun, described, forward_run, name_of
 from sciad.core.tracer import (
+    FLOAT64,
     Array,
     Scalar,
     dtype_of,
@@ -120,7 +121,8 @@ def value_and_grad(
 
         run = ReverseRun(main, arguments.leaves)
         value = _scalar_output(fun, run.values or [None], run.treedef, "grad", holomorphic)
-        seed = dtype_of(value).type(1.0)
+        dtype = dtype_of(value)
+        seed = 1.0 if dtype is FLOAT64 else dtype.type(1.0)
         pulled = run.pull([seed])
         if holomorphic:
             pulled = [np.conjugate(g) for g in pulled]

@@ -74,14 +74,23 @@ class TreeDef:
     children : tuple of TreeDef or Constant
     num_leaves : int
         Number of leaves below.
+    names : tuple of str or None
+        The keys of a plain dict whose values are all leaves.
     """
 
-    __slots__ = ("_hash", "children", "kind", "meta", "num_leaves")
+    __slots__ = ("_hash", "children", "kind", "meta", "names", "num_leaves")
 
     num_leaves: int
 
-    def __init__(self, kind: type | None, meta: Any, children: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        kind: type | None,
+        meta: Any,
+        children: tuple[Any, ...],
+        names: tuple[str, ...] | None = None,
+    ) -> None:
         self.kind = kind
+        self.names = names
         self.meta = meta
         self.children = children
         self.num_leaves = (
@@ -121,6 +130,7 @@ class TreeDef:
 
 
 LEAF = TreeDef(None, None, ())
+_STRINGS = frozenset({str})
 
 _leaf_types: set[type] = {float, complex}
 _containers: dict[type, tuple[Splitter, Builder] | None] = {}
@@ -210,6 +220,11 @@ def _flatten(tree: Any, leaves: list[Any], parents: list[int]) -> "TreeDef | Con
     if kind in _leaf_types or is_leaf(tree):
         leaves.append(tree)
         return LEAF
+    if kind is dict and _leaf_types.issuperset(map(type, tree.values())):
+        named = _named_leaves(tuple(tree))
+        if named is not None:
+            leaves.extend(tree.values())
+            return named
     handlers = _handlers(kind)
     if handlers is None:
         return Constant(tree)
@@ -222,6 +237,25 @@ def _flatten(tree: Any, leaves: list[Any], parents: list[int]) -> "TreeDef | Con
     nodes = tuple(_flatten(child, leaves, parents) for child in children)
     parents.pop()
     return TreeDef(kind, meta, nodes)
+
+
+_MOST_NAMED = 4096
+_named: dict[tuple[str, ...], TreeDef] = {}
+
+
+def _named_leaves(names: tuple[Any, ...]) -> TreeDef | None:
+    """Structure of a dict of leaves with strings as keys, the commonest tree: made once."""
+    if not _STRINGS.issuperset(map(type, names)):
+        return None
+    found = _named.get(names)
+    if found is None:
+        meta = (tuple(Constant(name) for name in names), None)
+        found = TreeDef(dict, meta, (LEAF,) * len(names), names)
+        with _lock:
+            if len(_named) >= _MOST_NAMED:
+                _named.clear()
+            _named[names] = found
+    return found
 
 
 def unflatten(treedef: TreeDef, leaves: Sequence[Any]) -> Any:
@@ -268,6 +302,8 @@ def _rebuild(treedef: TreeDef, leaves: Sequence[Any], constant: Callable[[Consta
         raise InputError(f"the tree has {treedef.num_leaves} leaves, {len(leaves)} were given")
     if treedef.kind is None:
         return leaves[0]
+    if treedef.names is not None:
+        return dict(zip(treedef.names, leaves, strict=True))
     remaining = iter(leaves)
     if treedef.kind is tuple and treedef.meta == "constant":
         return constant(treedef.children[0])

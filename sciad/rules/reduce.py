@@ -1,5 +1,7 @@
 """Sums, products, extrema and cumulative functions along axes."""
 
+import math
+
 import numpy as np
 
 from sciad.core.apply import bind
@@ -11,8 +13,13 @@ from sciad.core.tracer import as_array, primal_of, shape_of
 __all__ = ["expand_reduced"]
 
 
+SMALL = 1024
+
+
 def expand_reduced(g, shape, axis, keepdims):
     """Give a reduced array its lost axes back and repeat it to `shape`."""
+    if (type(g) is float or type(g) is np.float64) and math.prod(shape) <= SMALL:  # quicker than a broadcast view
+        return np.full(shape, g)
     if axis is not None and not keepdims:
         axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
         kept = {int(k) % len(shape) for k in axes}
@@ -39,6 +46,8 @@ class Sum:
         self.where = where
 
     def value(self, a):
+        if type(a) is np.ndarray and self.where is True:
+            return np.add.reduce(a, self.axis, None, None, self.keepdims)
         return np.sum(a, axis=self.axis, keepdims=self.keepdims, where=self.where)
 
     def vjp(self, g, out, a):
