@@ -247,6 +247,12 @@ def promote(root: Array, trace: Any) -> None:
 
 def prepare_write(root: Array) -> None:
     """Give the owner memory and a node that nobody else looks at."""
+    if root.shared:
+        raise TracingError(
+            "an argument is written in place whose memory is also that of another argument",
+            where=user_location(),
+            hint="pass a copy: x.copy()",
+        )
     if root.saved or not root.owned:
         if type(root.value) is Array and root.value.owner is None and root.value._trace is None:
             root.value = constant(np.copy(root.value.value))

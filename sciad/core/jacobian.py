@@ -49,12 +49,12 @@ def jacobian(
     def matrix(*args: Any, **kwargs: Any) -> Any:
         arguments = Arguments(fun, args, kwargs, argnums, "jacobian")
         if mode == "forward":
-            return _jacobianforward_run(arguments)
-        run = ReverseRun(arguments.run, arguments.leaves)
+            return _forward_jacobian(arguments)
+        run = ReverseRun(arguments.run, arguments.leaves, arguments.shared)
         n_out = sum(_size(v) for v in run.values)
         n_in = sum(_size(v) for v in arguments.leaves)
         if mode == "auto" and n_out >= n_in and n_out > 1:
-            return _jacobianforward_run(arguments)
+            return _forward_jacobian(arguments)
         return _jacobian_reverse(arguments, run)
 
     return matrix
@@ -64,7 +64,7 @@ def _size(x: Any) -> int:
     return int(np.prod(shape_of(x)))
 
 
-def _jacobianforward_run(arguments: Arguments) -> Any:
+def _forward_jacobian(arguments: Arguments) -> Any:
     total = sum(_size(leaf) for leaf in arguments.leaves)
     seeds, start = [], 0
     for leaf in arguments.leaves:
@@ -72,7 +72,9 @@ def _jacobianforward_run(arguments: Arguments) -> Any:
         seed[start : start + _size(leaf)] = np.eye(_size(leaf))
         seeds.append(seed.reshape(total, *shape_of(leaf)))
         start += _size(leaf)
-    out_tree, values, found = forward_run(arguments.run, arguments.leaves, seeds, total)
+    out_tree, values, found = forward_run(
+        arguments.run, arguments.leaves, seeds, total, arguments.shared
+    )
     rows = []
     for value, tangents in zip(values, found, strict=True):
         if tangents is None:

@@ -13,7 +13,7 @@ from sciad.core.tape import ReverseTrace, sweep
 from sciad.core.tracer import Array, is_wrapped, primal_of
 from sciad.core.tree import TreeDef, flatten, gradient_tree, unflatten
 
-__all__ = ["ArgNums", "Arguments", "ReverseRun", "forward_run"]
+__all__ = ["ArgNums", "Arguments", "ReverseRun", "forward_run", "overlapping"]
 
 ArgNums = int | Sequence[int]
 
@@ -25,15 +25,49 @@ def _input_value(leaf: Any) -> Any:
     return leaf
 
 
-class ReverseRun:
-    """One run of a function in reverse mode: value, and products from the left."""
+def overlapping(leaves: Sequence[Any], others: Sequence[Any] = ()) -> frozenset[int]:
+    """Numbers of the leaves that share memory with another leaf, or with one of some others.
 
-    def __init__(self, function: Callable[[list], Any], leaves: list) -> None:
+    Boxed, each becomes an array of its own: a write into one would not be seen in the other.
+    """
+    arrays = [(k, leaf) for k, leaf in enumerate(leaves) if type(leaf) is np.ndarray]
+    rest = [other for other in others if type(other) is np.ndarray]
+    if len(arrays) + len(rest) < 2 or not arrays:
+        return frozenset()
+    return frozenset(
+        k
+        for k, array in arrays
+        if any(np.may_share_memory(array, other) for j, other in arrays if j != k)
+        or any(np.may_share_memory(array, other) for other in rest)
+    )
+
+
+class ReverseRun:
+    """One run of a function in reverse mode: value, and products from the left.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the list of boxed leaves.
+    leaves : list
+        Inputs.
+    shared : frozenset of int
+        See `overlapping`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list], Any],
+        leaves: list,
+        shared: frozenset[int] = frozenset(),
+    ) -> None:
         trace = ReverseTrace()
         self.leaves = leaves
         self.entries, self.kept = trace.entries, trace.kept
         try:
             boxed = [trace.input(_input_value(leaf)) for leaf in leaves]
+            for k in shared:
+                boxed[k].shared = True
             result = function(boxed)
             outputs, self.treedef = flatten(result)
             pairs = [operand(out, trace) for out in outputs]
@@ -80,7 +114,11 @@ def _finished(cotangent: Any, leaf: Any, owned: bool) -> Any:
 
 
 def forward_run(
-    function: Callable[[list], Any], leaves: list, tangents: list, directions: int
+    function: Callable[[list], Any],
+    leaves: list,
+    tangents: list,
+    directions: int,
+    shared: frozenset[int] = frozenset(),
 ) -> tuple[TreeDef, list, list]:
     """(structure, values, tangents or None) of a run in forward mode."""
     trace = ForwardTrace(directions)
@@ -89,6 +127,9 @@ def forward_run(
             leaf if t is None else trace.input(_input_value(leaf), t)
             for leaf, t in zip(leaves, tangents, strict=True)
         ]
+        for k in shared:
+            if tangents[k] is not None:
+                boxed[k].shared = True
         outputs, treedef = flatten(function(boxed))
         pairs = [operand(out, trace) for out in outputs]
     finally:
@@ -106,6 +147,8 @@ class Arguments:
         trees = [flatten(args[k]) for k in self.argnums]
         self.treedefs = [treedef for _, treedef in trees]
         self.leaves = [leaf for leaves, _ in trees for leaf in leaves]
+        held = [a for k, a in enumerate(args) if k not in self.argnums]
+        self.shared = overlapping(self.leaves, [*held, *kwargs.values()])
         for k, (leaves, _) in zip(self.argnums, trees, strict=True):
             if not leaves:
                 raise InputError(

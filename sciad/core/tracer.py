@@ -146,6 +146,8 @@ class Array:
         Someone keeps `value` for later: a write must copy first.
     owned : bool
         The memory of `value` belongs to this array (user data never does).
+    shared : bool
+        An input whose memory is also that of another argument: a write raises.
     hot : bool
         The array is being written: reads of its views take copies.
     """
@@ -156,6 +158,7 @@ class Array:
     version = 0
     saved = False
     owned = False
+    shared = False
     hot = False
     live: Any = None
 
@@ -363,7 +366,7 @@ _ATOMS_OR_SCALAR = _ATOMS | {Scalar}
 
 
 def _holds_no_array(values: Any) -> bool:
-    """Whether a glance shows that there is no boxed array among some values and in the dicts there."""
+    """Whether a glance shows no boxed array among some values and in the dicts among them."""
     for value in values:
         kind = type(value)
         if kind is dict:

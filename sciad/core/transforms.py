@@ -14,7 +14,15 @@ import numpy as np
 from sciad.core.dispatch import call
 from sciad.core.errors import InputError
 from sciad.core.jacobian import jacobian
-from sciad.core.running import ArgNums, Arguments, ReverseRun, described, forward_run, name_of
+from sciad.core.running import (
+    ArgNums,
+    Arguments,
+    ReverseRun,
+    described,
+    forward_run,
+    name_of,
+    overlapping,
+)
 from sciad.core.tracer import (
     FLOAT64,
     Array,
@@ -119,7 +127,7 @@ def value_and_grad(
             extra.append(result[1])
             return result[0]
 
-        run = ReverseRun(main, arguments.leaves)
+        run = ReverseRun(main, arguments.leaves, arguments.shared)
         value = _scalar_output(fun, run.values or [None], run.treedef, "grad", holomorphic)
         dtype = dtype_of(value)
         seed = 1.0 if dtype is FLOAT64 else dtype.type(1.0)
@@ -197,9 +205,8 @@ def vjp(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tu
     """
     trees = [flatten(p) for p in primals]
     # the pullback may be called after the caller has changed his arrays in place
-    leaves = [
-        leaf.copy() if type(leaf) is np.ndarray else leaf for part, _ in trees for leaf in part
-    ]
+    given = [leaf for part, _ in trees for leaf in part]
+    leaves = [leaf.copy() if type(leaf) is np.ndarray else leaf for leaf in given]
 
     def main(boxed: list) -> Any:
         args, start = [], 0
@@ -208,7 +215,7 @@ def vjp(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tu
             start += len(part)
         return call(fun, *args)
 
-    run = ReverseRun(main, leaves)
+    run = ReverseRun(main, leaves, overlapping(given))
 
     def pullback(cotangent: Any) -> tuple:
         seeds = _matching(cotangent, run.values, "vjp")
@@ -282,7 +289,7 @@ def jvp(
         return call(fun, *unflatten(treedef, boxed))
 
     seeds = [_add_axis(t) for t in directions]
-    out_tree, values, found = forward_run(main, leaves, seeds, 1)
+    out_tree, values, found = forward_run(main, leaves, seeds, 1, overlapping(leaves))
     results = [
         _zero(value) if t is None else _tangent_like(t[0], value)
         for t, value in zip(found, values, strict=True)

@@ -18,7 +18,9 @@ SMALL = 1024
 
 def expand_reduced(g, shape, axis, keepdims):
     """Give a reduced array its lost axes back and repeat it to `shape`."""
-    if (type(g) is float or type(g) is np.float64) and math.prod(shape) <= SMALL:  # quicker than a broadcast view
+    if (type(g) is float or type(g) is np.float64) and math.prod(
+        shape
+    ) <= SMALL:  # quicker than a broadcast view
         return np.full(shape, g)
     if axis is not None and not keepdims:
         axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)

@@ -764,3 +764,36 @@ def test_sparse_matrices_built_in_followed_code():
         return np.sum(matrix @ x)
 
     np.testing.assert_array_equal(grad(f)(np.ones(3)), DATA)
+
+
+def write_one_read_both(a, b):
+    a[0] = 2.0 * b[1]
+    return np.sum(a * b)
+
+
+@pytest.mark.parametrize(
+    "differentiate",
+    [
+        lambda f, x, y: grad(f, argnums=(0, 1))(x, y),
+        lambda f, x, y: grad(f)(x, y),
+        lambda f, x, y: jacobian(f, argnums=(0, 1), mode="forward")(x, y),
+        lambda f, x, y: jvp(f, (x, y), (X, X)),
+        lambda f, x, y: vjp(f, x, y),
+    ],
+    ids=["grad", "grad of one", "forward", "jvp", "vjp"],
+)
+def test_a_write_into_memory_shared_by_arguments_raises(differentiate):
+    x = X.copy()
+    with pytest.raises(sciad.TracingError, match=r"test_mutation\.py:\d+"):
+        differentiate(write_one_read_both, x, x)
+    with pytest.raises(sciad.TracingError, match="another argument"):
+        differentiate(write_one_read_both, x, x[::-1])
+    differentiate(write_one_read_both, x, X.copy())  # memory of its own: nothing to say
+    np.testing.assert_array_equal(x, X)
+
+
+def test_arguments_may_share_memory_that_is_only_read():
+    x = X.copy()
+    found = grad(lambda a, b: np.sum(a * b**2), argnums=(0, 1))(x, x)
+    np.testing.assert_allclose(found[0], X**2)
+    np.testing.assert_allclose(found[1], 2.0 * X * X)
