@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from sciad.compiler.analysis import Places, copy_region, is_float, varied
 from sciad.compiler.builder import Builder
 from sciad.compiler.ir import (
+    BOOL,
     FLOAT,
     INT,
     BufferType,
@@ -75,6 +76,7 @@ class _Adjoint:
         self.shadows: dict[Value, Value] = {}
         self.mirrors: dict[int, Region] = {}
         self.indices: dict[Value, Value] = {}
+        self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
         self.b = Builder()
 
     def run(self) -> Function:
@@ -132,7 +134,51 @@ class _Adjoint:
     def sum(self, known: Operand, term: Operand, of: Value) -> Operand:
         if known == _ZERO:
             return term
-        return self.b.pure("add", known, term, name=f"{of.name}_bar")
+        total = self.b.pure("add", known, term, name=f"{of.name}_bar")
+        flags = self.live.get(known), self.live.get(term)
+        if None not in flags:
+            self.live[total] = self.b.pure("or", *flags)
+        return total
+
+    # -- cotangents of what was not used -------------------------------------------------------
+    # A value used in one branch only has the cotangent 0.0 if the other one was taken. That zero
+    # must stay zero when it meets an infinite slope (the square root of 0 before `if x > 0`), so
+    # such cotangents are accompanied by a bool. Loops and memory forget it.
+    def flagged(self, bar: Operand, flag: Operand | None) -> Operand:
+        if flag is not None and isinstance(bar, Value):
+            self.live[bar] = flag
+        return bar
+
+    def product(self, bar: Operand, factor: Operand) -> Operand:
+        made, flag = self.b.mul(bar, factor), self.live.get(bar)
+        if flag is None:
+            return made
+        return self.flagged(self.b.pure("select", flag, made, _ZERO), flag)
+
+    def chosen(self, bar: Operand, condition: Operand, yes: bool) -> Operand:
+        """Cotangent of one operand of a selection."""
+        b, flag = self.b, self.live.get(bar)
+        pair = (bar, _ZERO) if yes else (_ZERO, bar)
+        mine = condition if yes else b.pure("not", condition)
+        flag = mine if flag is None else b.pure("and", flag, mine)
+        return self.flagged(b.pure("select", condition, *pair), flag)
+
+    def joined_flags(self, node: If, keys: list[Value], sides: list) -> dict[Value, Operand]:
+        """Find the flags of what leaves a branch backwards; its sides hand some of them out."""
+        found: dict[Value, Operand] = {}
+        for key in keys:
+            flags = [
+                self.live.get(inner[key], const(True)) if key in inner else const(False)
+                for _, inner in sides
+            ]
+            known = [f.value if isinstance(f, Const) else None for f in flags]
+            if known == [True, False]:
+                found[key] = node.condition
+            elif known != [True, True]:
+                for (target, _), flag in zip(sides, flags, strict=True):
+                    target.results = (*target.results, flag)
+                found[key] = Value(f"{key.name}_used", BOOL)
+        return found
 
     def shadow(self, buffer: Value) -> Value:
         """Cotangent buffer; those of buffers made by the program are allocated by `recall`."""
@@ -167,10 +213,12 @@ class _Adjoint:
         for target, inner in sides:
             target.results = tuple(inner.get(key, _ZERO) for key in keys)
         outs = tuple(Value(f"{key.name}_bar", FLOAT) for key in keys)
+        flags = self.joined_flags(node, keys, sides)
+        more = tuple(f for f in flags.values() if f is not node.condition)
         then, orelse = (target for target, _ in sides)
-        self.b.region.nodes.append(If(node.condition, then, orelse, outs, node.location))
+        self.b.region.nodes.append(If(node.condition, then, orelse, (*outs, *more), node.location))
         for key, out in zip(keys, outs, strict=True):
-            self.add(cotangents, key, out)
+            self.add(cotangents, key, self.flagged(out, flags.get(key)))
 
     def loop(self, node: Loop, cotangents: Cotangents) -> None:
         """Write a counted loop from the last iteration to the first.
@@ -257,19 +305,21 @@ class _Adjoint:
         b, code, args = self.b, node.code, node.args
         if code == "add" or (code in ("sub", "mod") and k == 0):
             return bar
+        flag = self.live.get(bar)
         if code in ("sub", "neg"):
-            return b.neg(bar)
+            return self.flagged(b.neg(bar), flag)
         if code == "mul":
-            return b.mul(bar, args[1 - k])
+            return self.product(bar, args[1 - k])
         if code == "div":
             quotient = b.div(bar, args[1])
-            return quotient if k == 0 else b.neg(b.mul(quotient, node.out))
+            made = quotient if k == 0 else b.neg(b.mul(quotient, node.out))
+            return made if flag is None else self.flagged(b.pure("select", flag, made, _ZERO), flag)
         if code == "mod":
-            return b.neg(b.mul(bar, b.pure("floordiv", *args)))
+            return self.flagged(b.neg(self.product(bar, b.pure("floordiv", *args))), flag)
         if code == "select":
-            return b.pure("select", args[0], *((bar, _ZERO) if k == 1 else (_ZERO, bar)))
+            return self.chosen(bar, args[0], yes=k == 1)
         slope = partial(b, node, k)
-        return None if slope is None else b.mul(bar, slope)
+        return None if slope is None else self.product(bar, slope)
 
     def _load(self, node: Op, cotangents: Cotangents) -> None:
         bar = cotangents.pop(node.out, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from sciad.compiler.fold import fold, result_type
 from sciad.compiler.ir import (
@@ -21,8 +22,11 @@ from sciad.compiler.ir import (
     const,
     type_of,
 )
+from sciad.core.errors import CompileError
 
 __all__ = ["Builder"]
+
+_2_63 = 1 << 63
 
 
 class Builder:
@@ -47,6 +51,8 @@ class Builder:
         folded = fold(code, args, attr)
         if folded is not None:
             return folded
+        for arg in args:
+            self.fits(arg)
         out = Value(name, result_type(code, args))
         self.region.nodes.append(Op(code, args, (out,), attr, self.location))
         return out
@@ -54,15 +60,37 @@ class Builder:
     def cast(self, operand: Operand, type_: ScalarType) -> Operand:
         """Promote (never demote) a scalar to `type_`."""
         if type_of(operand) is type_:
+            self.fits(operand)
             return operand
         if isinstance(operand, Const):
-            return const(float(operand.value) if type_ is FLOAT else int(operand.value))
+            return self.converted(operand, type_)
         return self.pure("float" if type_ is FLOAT else "int", operand)
+
+    def converted(self, constant: Const, type_: ScalarType) -> Const:
+        """Promote a literal; integers beyond 64 bits end here or are refused."""
+        try:
+            return const(float(constant.value) if type_ is FLOAT else int(constant.value))
+        except OverflowError:
+            return self.refuse("an integer is too large for a float")
+
+    def fits(self, operand: Operand) -> None:
+        """Refuse an integer literal beyond 64 bits."""
+        if (
+            isinstance(operand, Const)
+            and operand.type is INT
+            and not -_2_63 <= operand.value < _2_63
+        ):
+            self.refuse("an integer does not fit into 64 bits")
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raise an error at the current line."""
+        where = None if self.location is None else str(self.location)
+        raise CompileError(what, where=where, hint="write it as a float, for instance 1e20")
 
     def together(self, *args: Operand, least: ScalarType = INT) -> tuple[Operand, ...]:
         """Promote operands to their common type, at least `least`."""
         common = max((least, *map(type_of, args)), key=lambda t: t.rank)
-        return tuple(self.cast(a, common) for a in args)
+        return tuple(a if a.type is common else self.cast(a, common) for a in args)
 
     def add(self, a: Operand, b: Operand) -> Operand:
         """Sum."""

@@ -22,6 +22,7 @@ from sciad.compiler.values import (
     Elements,
     Memory,
     Method,
+    Missing,
     Object,
     Pythonic,
     RangeOf,
@@ -33,7 +34,7 @@ from sciad.compiler.values import (
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
 
-__all__ = ["attribute_of", "call", "is_lazy", "iterated"]
+__all__ = ["attribute_of", "call", "is_lazy", "iterated", "may_write"]
 
 Arguments = list[Abstract]
 _CONSTANT_MODULES = ("numpy", "math", "scipy.constants")
@@ -44,6 +45,26 @@ def is_lazy(target: Abstract) -> bool:
     return isinstance(target, Object) and (
         _hashable(target.value) in SCALAR or target.value in (np.where, np.sum, np.mean, sum)
     )
+
+
+_READING_METHODS = ("copy", "sum", "mean", "dot", "max", "min", "values", "items", "keys")
+
+
+def may_write(low: Lowering, node: ast.AST) -> bool:
+    """Whether an expression contains a call that might write to an array."""
+    inner = (n.func for n in ast.walk(node) if isinstance(n, ast.Call))
+    return not all(_only_reads(low, function) for function in inner)
+
+
+def _only_reads(low: Lowering, function: ast.expr) -> bool:
+    if isinstance(function, ast.Name):
+        return isinstance(low.known(function.id), Object)
+    if not isinstance(function, ast.Attribute):
+        return False
+    owner = low.known(function.value.id) if isinstance(function.value, ast.Name) else None
+    if isinstance(owner, Object) and isinstance(owner.value, python_types.ModuleType):
+        return owner.value.__name__.partition(".")[0] in ("numpy", "math")
+    return function.attr in _READING_METHODS
 
 
 def _hashable(value: Any) -> Any:
@@ -68,7 +89,10 @@ def attribute_of(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstrac
                 f"write: from {owner.__name__} import {name}",
             )  # fmt: skip
         return const(found)
-    return low.wrap(found, (owner.__name__, name))
+    wrapped = low.wrap(found, owner.__name__, name)
+    if isinstance(wrapped, Missing):
+        low.refuse(f"{ast.unparse(node)} cannot be compiled", node, wrapped.reason)
+    return wrapped
 
 
 def call(
@@ -159,6 +183,8 @@ def _extreme(code: str) -> Callable:
         if named:
             low.refuse(f"{ast.unparse(node.func)} with keyword arguments", node)
         items = args if len(args) > 1 else indexing.sequence(low, args[0], node)
+        if not items:
+            low.refuse(f"{ast.unparse(node.func)}() of an empty sequence", node)
         best = low.as_scalar(items[0], node)
         for item in items[1:]:
             x, y = low.b.together(best, low.as_scalar(item, node))
@@ -170,12 +196,19 @@ def _extreme(code: str) -> Callable:
 
 def _builtin_sum(low, args, named, node) -> Abstract:
     _exactly(low, args, named, 1, 2, node)
-    if isinstance(args[0], Memory | Elements):
-        return _sum(low, args[:1], {}, node)
+    from sciad.compiler.arithmetic import arithmetic
+
+    add = lambda x, y: arithmetic(low, "add", x, y, node)
     total: Abstract = args[1] if len(args) == 2 else const(0)
-    for item in indexing.sequence(low, args[0], node):
-        add = lambda x, y: low.b.add(x, y)
-        total = item if total == const(0) else whole.elementwise(low, add, [total, item], node)
+    if isinstance(args[0], Memory | Elements) and len(args[0].shape) == 1:
+        items = [_sum(low, args[:1], {}, node)]
+    else:
+        items = indexing.sequence(low, args[0], node)
+    for item in items:
+        if total == const(0):
+            total = low.b.together(item)[0] if is_scalar(item) else item
+        else:
+            total = whole.elementwise(low, add, [total, item], node)
     return total
 
 
@@ -223,7 +256,7 @@ def _as_list(low, args, named, node) -> Abstract:
 
 
 def _pow(low, args, named, node) -> Abstract:
-    from sciad.compiler.expressions import power
+    from sciad.compiler.arithmetic import power
 
     _exactly(low, args, named, 2, 2, node)
     return whole.elementwise(low, lambda a, b: power(low, a, b, node), args, node)

@@ -161,6 +161,8 @@ class _Emitter:
             module, name = node.attr
             inner = ", ".join(self.text(a) for a in args)
             return (f"{name}({inner})" if module == "" else f"{module}.{name}({inner})"), _ATOM
+        if code == "float" and args[0].type is BOOL:  # Numba has no float(bool)
+            return f"float(int({self.text(args[0])}))", _ATOM
         return f"{code}({self.text(args[0])})", _ATOM
 
     # -- regions -------------------------------------------------------------------------------

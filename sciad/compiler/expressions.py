@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciad.compiler import arrays, calls, indexing, whole
+from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
@@ -30,7 +31,7 @@ from sciad.compiler.values import (
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
 
-__all__ = ["arithmetic", "binary", "condition", "evaluate", "power"]
+__all__ = ["binary", "condition", "evaluate", "make_list"]
 
 _serial = count(1)
 _CODES = {
@@ -64,9 +65,15 @@ def _name(low: Lowering, node: ast.Name) -> Abstract:
 # -- arithmetic ---------------------------------------------------------------------------------
 def _binary(low: Lowering, node: ast.BinOp) -> Abstract:
     left = low.evaluate(node.left)
-    if isinstance(left, Elements) and any(isinstance(n, ast.Call) for n in ast.walk(node.right)):
-        left = arrays.settled(low, left, node.left)  # a call might write to what it reads
+    left = _before(low, left, node.right)
     return binary(low, type(node.op), left, low.evaluate(node.right), node)
+
+
+def _before(low: Lowering, value: Abstract, later: ast.expr) -> Abstract:
+    """Carry out a recipe before something that might write to what it reads."""
+    if isinstance(value, Elements) and calls.may_write(low, later):
+        return arrays.settled(low, value, later)
+    return value
 
 
 def binary(
@@ -140,51 +147,6 @@ def make_list(low: Lowering, items: list[Abstract], node: ast.AST) -> Abstract:
     return made
 
 
-def arithmetic(low: Lowering, code: str, a: Operand, b: Operand, node: ast.AST) -> Operand:
-    """Apply an arithmetic operator to scalars, with Python's promotions."""
-    builder = low.b
-    if code == "pow":
-        return power(low, a, b, node)
-    if code == "div":
-        return builder.div(a, b)
-    a, b = builder.together(a, b)
-    if a.type is INT and code in ("add", "sub"):
-        if code == "add":
-            return arrays.plus(low, a, b)
-        return arrays.plus(low, a, const(-b.value)) if isinstance(b, Const) else builder.sub(a, b)
-    if code in ("floordiv", "mod") and a.type is INT and not isinstance(b, Const):
-        nonzero = builder.compare("ne", b, const(0))
-        low.check(nonzero, "ZeroDivisionError", "integer division by zero", node)
-    if code in ("floordiv", "mod") and b == const(0):
-        low.refuse("integer division by zero", node)
-    result = builder.pure(code, a, b)
-    if code == "mod" and isinstance(b, Const) and b.type is INT and isinstance(result, Value):
-        low.bounds[result] = (const(0), b) if b.value > 0 else (b, const(1))
-    return result
-
-
-def power(low: Lowering, a: Operand, b: Operand, node: ast.AST) -> Operand:
-    """Raise a to b. An int to a known negative int is a float, as in Python; others are refused."""
-    builder = low.b
-    a = builder.together(a)[0]
-    b = builder.together(b)[0]
-    if isinstance(b, Const) and b.type is FLOAT and b.value in (1.0, 2.0, 3.0, 4.0):
-        a, b = builder.cast(a, FLOAT), const(int(b.value))
-    if isinstance(b, Const) and b.type is INT:
-        if b.value < 0 and a.type is INT:
-            a = builder.cast(a, FLOAT)
-        if b.value == 2:
-            return builder.mul(a, a)
-        if b.value == 0:
-            return const(1.0 if a.type is FLOAT else 1)
-        return builder.pure("pow", a, b)
-    if a.type is INT and b.type is INT:
-        message = "an integer is raised to a negative integer"
-        low.check(builder.compare("ge", b, const(0)), "ValueError", message, node)
-        return builder.pure("pow", a, b)
-    return builder.pure("pow", builder.cast(a, FLOAT), builder.cast(b, FLOAT))
-
-
 def _bitwise(low: Lowering, kind, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
     code = {ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "ne"}[kind]
 
@@ -213,11 +175,14 @@ def condition(low: Lowering, node: ast.expr) -> Operand:
     """Truth of an expression, as a bool."""
     if isinstance(node, ast.BoolOp):
         return low.as_scalar(_junction(low, node, condition), node)
-    value = low.evaluate(node)
-    if is_scalar(value):
-        return low.b.truth(value)
-    if isinstance(value, Object):
+    return _truth(low, low.evaluate(node), node)
+
+
+def _truth(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
+    if isinstance(value, Object) and not isinstance(value.value, np.ndarray):
         return const(bool(value.value))
+    if isinstance(value, Structure) and not value.is_dict:
+        return const(True)
     if isinstance(value, TupleOf | ListOf | Structure):
         return const(bool(arrays.length(low, value, node).value))
     return low.b.truth(low.as_scalar(value, node))
@@ -232,10 +197,10 @@ def _junction(low: Lowering, node: ast.BoolOp, read: Callable) -> Abstract:
     def step(k: int) -> None:
         value = low.env[key] = read(low, node.values[k])
         if k + 1 < len(node.values):
-            test = value if is_scalar(value) else const(bool(getattr(value, "value", True)))
+            test = _truth(low, value, node)
             more, done = (lambda: step(k + 1)), (lambda: None)
             sides = (more, done) if isinstance(node.op, ast.And) else (done, more)
-            branch(low, low.b.truth(test), *sides, node)
+            branch(low, test, *sides, node)
 
     step(0)
     return _taken(low, key, node)
@@ -265,6 +230,7 @@ def _comparison(low: Lowering, node: ast.Compare) -> Abstract:
     left = low.evaluate(node.left)
     total: Abstract | None = None
     for op, source in zip(node.ops, node.comparators, strict=True):
+        left = _before(low, left, source)
         right = low.evaluate(source)
         part = _compared(low, op, left, right, node)
         if total is None:
@@ -400,7 +366,7 @@ def _array_attribute(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abs
 
 
 def _subscripted(low: Lowering, node: ast.Subscript) -> Abstract:
-    owner = low.evaluate(node.value)
+    owner = _before(low, low.evaluate(node.value), node.slice)
     return indexing.item(low, owner, indexing.subscript(low, node.slice), node)
 
 
@@ -418,7 +384,7 @@ def _lazy(low: Lowering, nodes: list[ast.expr]) -> list[Abstract]:
     """Arguments of elementwise functions: array expressions stay recipes."""
     if any(isinstance(n, ast.Starred) for n in nodes):
         return _items(low, nodes)
-    nested = any(isinstance(n, ast.Call) for source in nodes[1:] for n in ast.walk(source))
+    nested = any(calls.may_write(low, source) for source in nodes[1:])
     return _items(low, nodes) if nested else [low.evaluate(n) for n in nodes]
 
 

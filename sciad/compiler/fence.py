@@ -59,8 +59,6 @@ def check_syntax(function: ast.FunctionDef | ast.Lambda, filename: str) -> None:
         found = _REFUSED.get(type(node))
         if found is not None:
             refuse(f"{found[0]} cannot be compiled", filename, node, found[1])
-        if isinstance(node, ast.For | ast.While) and node.orelse:
-            refuse("else after a loop cannot be compiled", filename, node, "use a flag")
         if isinstance(node, ast.Call) and any(k.arg is None for k in node.keywords):
             refuse("** in a call cannot be compiled", filename, node, "name the arguments")
     if isinstance(function, ast.FunctionDef) and function.args.kwarg is not None:

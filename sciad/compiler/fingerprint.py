@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import types
 from typing import Any
 
-from sciad.compiler.frontend import Dependency, python_function, reached
+from sciad.compiler.frontend import Dependency, follow, python_function
 from sciad.compiler.partials import rule_of
 from sciad.core.rules import Elementwise
-from sciad.core.tree import TreeDef
+from sciad.core.source import captured
+from sciad.core.tree import TreeDef, flatten
 
 __all__ = ["Unknown", "Watch", "code_digest", "digest", "facts", "still_true", "tree_key"]
+
+
+_UNKNOWN = "known to one process only"
 
 
 class Unknown(Exception):
@@ -67,8 +72,13 @@ def _constant_key(value: Any) -> str:
 def _object_key(value: Any) -> str:
     function = python_function(value)
     if function is not None:
-        return code_digest(function.__code__)
+        return digest(code_digest(function.__code__), tree_key(_surroundings(function)))
     return _constant_key(value)
+
+
+def _surroundings(function: types.FunctionType) -> Any:
+    """Structure and constants of what a function captures; floats in it do not matter."""
+    return flatten(captured(function))[1]
 
 
 def facts(dependencies: list[Dependency], calls: set[Any]) -> dict[str, list]:
@@ -83,7 +93,7 @@ def _key_or_type(value: Any) -> str:
     try:
         return _object_key(value)
     except Unknown:
-        return _identity(type(value))
+        return _UNKNOWN if python_function(value) is not None else _identity(type(value))
 
 
 def _rule_key(name: Any) -> str:
@@ -94,41 +104,71 @@ def _rule_key(name: Any) -> str:
 
 
 class Watch:
-    """The objects and rules a program was made from, as they were then."""
+    """The objects and rules a program was made from, as they were then.
 
-    def __init__(self) -> None:
+    What the root captures by name is part of the arguments' structure; functions that it reaches
+    through a module are not, so their surroundings are kept here.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self.code = getattr(root, "__code__", None)
         self.objects: dict[Dependency, None] = {}
+        self.near: dict[str, Any] = {}  # plain globals and builtins of the root
+        self.far: list[Dependency] = []  # everything else
+        self.surroundings: dict[Dependency, Any] = {}
         self.rules: dict[Any, Any] = {}
 
     def add(self, known: dict[str, list], root: Any) -> None:
         """Take in recorded facts that hold now."""
         for path, name, _ in known["objects"]:
-            value = _object(root, path, name)
-            self.objects[Dependency(tuple(path), name, value)] = None
+            value = follow(root, [*path, name])
+            found = Dependency(tuple(path), name, value)
+            if found in self.objects:
+                continue
+            self.objects[found] = None
+            if path or name in root.__code__.co_freevars or python_function(value) is not None:
+                self.far.append(found)
+            else:
+                self.near[name] = value
+            function = python_function(value) if path and path[0].startswith("@") else None
+            if function is not None:
+                self.surroundings[found] = _surroundings(function)
         for name, _ in known["rules"]:
             key = tuple(name) if isinstance(name, list) else name
             self.rules[key] = rule_of(key)
 
     def holds(self, root: Any) -> bool:
         """Whether every name still stands for the same code, every function has its rule."""
+        if getattr(root, "__code__", None) is not self.code:
+            return False
         try:
-            return all(
-                _alike(_object(root, d.path, d.name), d.value) for d in self.objects
-            ) and all(rule_of(name) is rule for name, rule in self.rules.items())
+            for name, value in self.near.items():
+                scope = root.__globals__
+                now = scope[name] if name in scope else vars(builtins)[name]
+                if now is not value and not _alike(now, value):
+                    return False
+            for known in self.far:
+                if not self.same(root, known):
+                    return False
+            return all(rule_of(name) is rule for name, rule in self.rules.items())
         except (KeyError, AttributeError):
             return False
 
-
-def _object(root: Any, path: Any, name: str) -> Any:
-    for step in path:
-        root = python_function(reached(root, step))
-    return reached(root, name)
+    def same(self, root: Any, known: Dependency) -> bool:
+        """Whether a name stands for what it stood for."""
+        value = follow(root, (*known.path, known.name))
+        before = self.surroundings.get(known)
+        if before is not None and _surroundings(python_function(value)) != before:  # type: ignore[arg-type]
+            return False
+        return _alike(value, known.value)
 
 
 def _alike(a: Any, b: Any) -> bool:
     """Tell whether two objects are one, or functions of one code (captures are inputs)."""
     if a is b:
         return True
+    if type(a) in (str, bytes, int, bool):
+        return type(a) is type(b) and bool(a == b)
     ours, theirs = python_function(a), python_function(b)
     return ours is not None and theirs is not None and ours.__code__ == theirs.__code__
 
@@ -137,7 +177,7 @@ def still_true(known: Any, root: Any) -> bool:
     """Whether recorded facts hold for a function of this process."""
     try:
         for path, name, key in known["objects"]:
-            if _key_or_type(_object(root, path, name)) != key:
+            if key == _UNKNOWN or _key_or_type(follow(root, [*path, name])) != key:
                 return False
         return all(_rule_key(name) == key for name, key in known["rules"])
     except (KeyError, AttributeError, TypeError, ValueError, Unknown):

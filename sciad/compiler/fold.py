@@ -42,7 +42,7 @@ _LOGIC: dict[str, Callable] = {
 }
 _CONVERSIONS: dict[str, Callable] = {"float": float, "int": int}
 _EVALUATE = {**COMPARISONS, **_ARITHMETIC, **_LOGIC, **_CONVERSIONS}
-_INT_LIMIT = 1 << 63
+_LARGEST_EXPONENT = 4096
 
 
 def result_type(code: str, args: tuple[Operand, ...]) -> ScalarType:
@@ -60,6 +60,8 @@ def result_type(code: str, args: tuple[Operand, ...]) -> ScalarType:
 
 def _evaluated(code: str, args: tuple[Operand, ...], attr: Any) -> Const | None:
     values = [a.value for a in args]
+    if code == "pow" and type_of(args[0]) is INT and abs(values[1]) > _LARGEST_EXPONENT:
+        return None
     try:
         if code == "call":
             module, name = attr
@@ -70,9 +72,7 @@ def _evaluated(code: str, args: tuple[Operand, ...], attr: Any) -> Const | None:
             value = _EVALUATE[code](*values)
     except (ArithmeticError, ValueError):
         return None
-    if isinstance(value, complex) or (
-        isinstance(value, int) and not -_INT_LIMIT <= value < _INT_LIMIT
-    ):
+    if isinstance(value, complex):
         return None
     literal = const(value)
     return literal if literal.type is result_type(code, args) else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import sys
 import types as python_types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from sciad.core.errors import CompileError, SciadError
 from sciad.core.source import captured, source_of
 from sciad.core.tree import TreeDef, flatten
 
-__all__ = ["Dependency", "Front", "abstract_tree", "python_function", "reached"]
+__all__ = ["Dependency", "Front", "abstract_tree", "follow", "python_function"]
 
 Leaf = Callable[[], Abstract]
 _LIBRARIES = ("numpy", "math", "builtins", "scipy", "numba", "sciad")
@@ -34,7 +35,10 @@ _MOST_RESTARTS = 200
 
 @dataclass(frozen=True)
 class Dependency:
-    """`name`, as seen by the function reached from the root along `path`, was `value`."""
+    """`name`, as seen by what is reached from the root along `path`, was `value`.
+
+    A path that begins with ``@module`` starts at that module instead of the root.
+    """
 
     path: tuple[str, ...]
     name: str
@@ -51,8 +55,27 @@ def python_function(value: Any) -> python_types.FunctionType | None:
     return inner if isinstance(inner, python_types.FunctionType) else None
 
 
-def reached(function: python_types.FunctionType, name: str) -> Any:
+def follow(root: Any, path: tuple[str, ...] | list[str]) -> Any:
+    """Go along a path of names (see `Dependency`); raises KeyError or AttributeError."""
+    for step in path:
+        if step.startswith("@"):
+            root = sys.modules[step[1:]]
+        elif isinstance(root, python_types.ModuleType):
+            root = getattr(root, step)
+        else:
+            root = reached(python_function(root), step)
+    return root
+
+
+def reached(function: python_types.FunctionType | None, name: str) -> Any:
     """Look up a name that is not local to a function; raises KeyError."""
+    if function is None:
+        raise KeyError(name)
+    if name.startswith("__default__."):
+        number, defaults = int(name.rpartition(".")[2]), function.__defaults__ or ()
+        if number >= len(defaults):
+            raise KeyError(name)
+        return defaults[number]
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     if name in cells:
         try:
@@ -169,18 +192,29 @@ class Front:
         leaves, treedef = flatten(captured(function))
         if leaves:
             return Missing(
-                "it is reached in a way that hides the numbers it captures; import it by name"
+                f"{function.__qualname__} captures numbers, which a call through its module "
+                "hides: import the function by name"
             )
         items = abstract_tree(treedef, lambda: Missing("a captured number"))
         made = Pythonic(function, getattr(items, "items", {}), path)
         self.captures[id(function)] = made
         return made
 
-    def wrap(self, value: Any, path: tuple[str, str]) -> Abstract:
+    def wrap(self, value: Any, module: str, name: str) -> Abstract:
         """Make an abstract value of an object found in a module."""
+        if module.partition(".")[0] in _LIBRARIES:
+            return Object(value)
+        path = (f"@{module}",)
+        try:
+            found = follow(None, (*path, name))
+        except (KeyError, AttributeError):
+            found = None
+        if found is not value:
+            return Missing(f"{module} is not the module of that name: import {name} by name")
+        self.dependencies[Dependency(path, name, value)] = None
         function = python_function(value)
         if function is not None and not _is_library(function):
-            return self.function(value, function, path)
+            return self.function(value, function, (*path, name))
         return Object(value)
 
     # -- lowering ------------------------------------------------------------------------------

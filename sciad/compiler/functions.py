@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciad.compiler.integers import LIMIT
 from sciad.compiler.ir import FLOAT, Operand, const
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ _NAMES: dict[tuple[str, str], tuple[Any, ...]] = {
     ("np", "minimum"): (np.minimum,),
     ("", "abs"): (np.absolute, np.fabs, math.fabs, builtins.abs),
 }
-_LIMIT = 9.2e18
 _EMITTED = {f: name for name, functions in _NAMES.items() for f in functions}
 _TO_INT = {math.floor: "floor", math.ceil: "ceil", math.trunc: "trunc"}
 _OPERATORS = {
@@ -83,7 +83,7 @@ def scalar_call(low: Lowering, function: Any, args: tuple[Operand, ...], node: a
     if function in _SPECIAL:
         return _SPECIAL[function](b, *args)
     if function in _OPERATORS:
-        from sciad.compiler.expressions import arithmetic
+        from sciad.compiler.arithmetic import arithmetic
 
         left, right = args
         return arithmetic(low, _OPERATORS[function], left, right, node)
@@ -105,7 +105,7 @@ def scalar_call(low: Lowering, function: Any, args: tuple[Operand, ...], node: a
 def to_int(low: Lowering, x: Operand, node: ast.AST) -> Operand:
     """Convert a float with the check that Python makes (and the one that 64 bits need)."""
     b = low.b
-    inside = [b.compare("gt", x, const(-_LIMIT)), b.compare("lt", x, const(_LIMIT))]
+    inside = [b.compare("gt", x, const(-LIMIT)), b.compare("lt", x, const(LIMIT))]
     low.check(b.pure("and", *inside), "ValueError", "a float does not fit into an integer", node)
     return b.pure("int", x)
 

@@ -147,7 +147,12 @@ def item(
     if isinstance(owner, Memory):
         view = _view(low, owner, index, node, inside)
         return load(low, view, ()) if view.shape == () else view
-    return low.refuse("something is indexed that is neither an array nor a structure", node)
+    from sciad.compiler.lower import describe
+
+    return low.refuse(
+        f"{describe(owner)} is indexed, which is neither an array of floats nor a structure", node,
+        "make it an array of floats; for indices, a tuple of ints",
+    )  # fmt: skip
 
 
 def _of_tuple(low: Lowering, owner: TupleOf, index: tuple, node: ast.AST) -> Abstract:
@@ -244,8 +249,7 @@ def _slice(low, part: Slice, n: Operand, node) -> tuple[Operand, Operand, Operan
         span = range(*known.indices(int(n.value)))
         return const(span.start), const(len(span)), const(step)
     if step < 0:
-        low.refuse("a slice with a negative step and ends known only at run time", node,
-                   "write a loop")  # fmt: skip
+        return _backwards(low, part, n, step)
     start = _ZERO if part.start is None else _end(low, part.start, n)
     stop = n if part.stop is None else _end(low, part.stop, n)
     span = (
@@ -253,6 +257,24 @@ def _slice(low, part: Slice, n: Operand, node) -> tuple[Operand, Operand, Operan
     )
     count = low.b.pure("floordiv", low.b.add(span, const(step - 1)), const(step))
     return start, low.b.maximum(count, _ZERO), const(step)
+
+
+def _backwards(low, part: Slice, n: Operand, step: int) -> tuple[Operand, Operand, Operand]:
+    """Slice with a negative step; -1 stands for the place before the first element."""
+    last, before = plus(low, n, const(-1)), const(-1)
+    ends = []
+    for end, default in ((part.start, last), (part.stop, before)):
+        if end is None:
+            ends.append(default)
+            continue
+        negative = low.b.compare("lt", end, _ZERO)
+        end = low.b.pure("select", negative, low.b.add(end, n), end)
+        ends.append(low.b.minimum(low.b.maximum(end, before), last))
+    if (part.start, part.stop, step) == (None, None, -1):
+        return last, n, before
+    span = low.b.add(low.b.sub(*ends), const(-step - 1))
+    count = low.b.pure("floordiv", span, const(-step))
+    return ends[0], low.b.maximum(count, _ZERO), const(step)
 
 
 def _end(low: Lowering, end: Operand, n: Operand) -> Operand:

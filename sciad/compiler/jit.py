@@ -19,12 +19,12 @@ import numpy as np
 
 from sciad.compiler import cache
 from sciad.compiler.frontend import python_function
-from sciad.compiler.nodes import Call, CallNode
+from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
 from sciad.compiler.types import LeafType, leaf_type
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
-from sciad.core.errors import CompileError, InputError
+from sciad.core.errors import CompileError, InputError, user_location
 from sciad.core.source import captured
 from sciad.core.tracer import Scalar, any_traced, current, level_of, primal_of, unwrap_constants
 from sciad.core.tree import flatten
@@ -65,11 +65,12 @@ class JitFunction:
     __qualname__: str
 
     def __init__(self, function: Callable[..., Any]):
-        root = python_function(getattr(function, "__func__", function))
+        root = python_function(function)
         if root is None:
             raise InputError(
                 f"jit expects a Python function, not a {type(function).__name__}",
-                hint="wrap the call in a plain function",
+                where=user_location(),
+                hint="wrap the call in a plain function, e.g. lambda x: thing.method(x)",
             )
         functools.update_wrapper(self, root)
         self.__wrapped__ = root
@@ -89,6 +90,11 @@ class JitFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled function."""
+        if not kwargs:
+            signature = _plain_signature(args)
+            known = self._plain.get(signature)
+            if known is not None and known.watch.holds(self.__wrapped__):
+                return plain_call(known, args, signature)  # type: ignore[arg-type]
         program, leaves, integers = self._program(args, kwargs)
         if any_traced(leaves):
             if len(_levels(leaves)) > _LEVELS:
@@ -102,11 +108,6 @@ class JitFunction:
         if kwargs:
             args = self._positional(args, kwargs)
         inputs = captured(self.__wrapped__)
-        signature = None if inputs else _plain_signature(args)
-        program = self._plain.get(signature)
-        if signature and program is not None and program.watch.holds(self.__wrapped__):
-            whole = [int(a) for a, kind in zip(args, signature, strict=True) if kind is int]
-            return program, [a for a in args if type(a) is not int], whole
         positions = tuple(k for k, a in enumerate(args) if _is_integer(a))
         integers = [int(args[k]) for k in positions]
         if positions:
@@ -120,6 +121,7 @@ class JitFunction:
             program = Program(self.__wrapped__, self.__wrapped__, treedef, kinds, positions)
             program.load("value")
             self._programs[key] = program
+        signature = None if inputs else _plain_signature(args)
         if signature is not None:
             self._plain[signature] = program
         return program, leaves, integers
@@ -178,7 +180,7 @@ def _plain_signature(args: tuple) -> tuple[Any, ...] | None:
         kind = type(arg)
         if kind is float or kind is int:
             found.append(kind)
-        elif kind is np.ndarray and arg.dtype == np.float64:
+        elif kind is np.ndarray and arg.dtype is _FLOAT64 and arg.ndim:
             found.append(arg.ndim)
         else:
             return None
@@ -203,6 +205,7 @@ def _kind(function: JitFunction, leaf: Any) -> LeafType:
     return kind
 
 
+_FLOAT64 = np.dtype(np.float64)
 _SCALAR = LeafType(0, ())
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays, indexing, statements
+from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
     DIFFERENT,
@@ -202,12 +203,16 @@ def _remember_bounds(low: Lowering, index: Value, bounds: RangeOf) -> None:
         return
     if bounds.step.value > 0:
         low.bounds[index] = (bounds.start, bounds.stop)
+        ends = [bits_of(low, end) for end in (bounds.start, bounds.stop)]
+        low.bits[index] = min(max(ends), INDEX_BITS if ends[0] < INDEX_BITS else 64)
     else:
         one = const(1)
         low.bounds[index] = (
             arrays.plus(low, bounds.stop, one),
             arrays.plus(low, bounds.start, one),
         )
+        ends = [bits_of(low, end) for end in (bounds.start, bounds.stop)]
+        low.bits[index] = max(ends) if max(ends) <= INDEX_BITS else 64
 
 
 def _revise(low, plan, attempt, base, runs, until) -> bool:

@@ -37,9 +37,10 @@ from sciad.compiler.values import (
     TupleOf,
 )
 from sciad.core.errors import SciadError
+from sciad.core.freshness import is_fresh
 from sciad.core.source import source_of
 
-__all__ = ["Frame", "Lowering", "Restart"]
+__all__ = ["Frame", "Lowering", "Restart", "describe"]
 
 _serial = count(1)
 _DEEPEST = 60
@@ -93,7 +94,9 @@ class Lowering:
         self.stores: list[Cells] = []
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
+        self.bits: dict[Value, int] = {}
         self.site_prefix: tuple = ()
+        self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
 
     # -- errors and places ---------------------------------------------------------------------
@@ -131,6 +134,12 @@ class Lowering:
             hint = "give it a value on every path before it is read"
             self.refuse(f"the name {node.id!r} may have no value here: {value.reason}", node, hint)
         return value
+
+    def known(self, name: str) -> Abstract | None:
+        """Value of a name, None if it has none yet."""
+        frame = self.frame
+        local = name in frame.names
+        return self.env.get((frame.serial, name)) if local else frame.resolve(name)
 
     def bind(self, name: str, value: Abstract) -> None:
         """Assign a local name."""
@@ -182,7 +191,7 @@ class Lowering:
                 "work on a copy, or keep one array and overwrite its elements",
             )  # fmt: skip
 
-    def wrap(self, value: Any, path: tuple[str, str]) -> Abstract:
+    def wrap(self, value: Any, module: str, name: str) -> Abstract:
         """Abstract value of an object found in a module; replaced by the front end."""
         return Object(value)
 
@@ -211,6 +220,7 @@ class Lowering:
         place = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
         site = (*(self.frames[-1].site if self.frames else ()), place, *self.site_prefix)
         frame = Frame(filename, function, _local_names(tree), resolve, site)
+        self.home = self.home or filename
         values = self.arguments(tree, args, named, defaults, node)
         self.frames.append(frame)
         location, prefix = self.b.location, self.site_prefix
@@ -241,6 +251,11 @@ class Lowering:
             self.refuse(error.what, node, error.hint)
         if isinstance(found.node, ast.AsyncFunctionDef):
             refuse("an async function cannot be compiled", found.filename, found.node)
+        if not is_fresh(target.function.__code__, found.node):
+            refuse(
+                f"the file of {found.qualname} was changed after it was imported",
+                found.filename, found.node, "import it again, or restart",
+            )  # fmt: skip
         check_syntax(found.node, found.filename)
         return found.node, found.filename
 
@@ -286,7 +301,7 @@ class Lowering:
         """Raise an error about the arguments of a call."""
         if self.frames:
             self.refuse(what, node)
-        refuse(what, "<call>", node)
+        refuse(what, self.home, node)
 
     # -- shorthands used by the other modules --------------------------------------------------
     def evaluate(self, node: ast.expr) -> Abstract:
@@ -302,12 +317,16 @@ class Lowering:
         if isinstance(value, StaticArray) and value.shape == ():
             value = self.cell(value.cells, int(value.index))
         if not isinstance(value, Const | Value):
-            self.refuse(f"{describe(value)} stands where a number is needed", node)
+            integers = isinstance(value, Object) and isinstance(value.value, np.ndarray)
+            hint = "make it an array of floats: .astype(float)" if integers else None
+            self.refuse(f"{describe(value)} stands where a number is needed", node, hint)
         return value if least is None else self.b.cast(value, least)
 
 
 def describe(value: Abstract) -> str:
     """Describe a value in an error message."""
+    if isinstance(value, Object) and isinstance(value.value, np.ndarray):
+        return f"an array of {value.value.dtype} values"
     if isinstance(value, Object):
         name = getattr(value.value, "__qualname__", None) or repr(value.value)
         return f"the object {name}"

@@ -32,6 +32,7 @@ from sciad.compiler.fingerprint import (
     tree_key,
 )
 from sciad.compiler.frontend import Front, abstract_tree, python_function
+from sciad.compiler.indexing import sequence
 from sciad.compiler.ir import (
     FLOAT,
     BufferType,
@@ -41,12 +42,21 @@ from sciad.compiler.ir import (
     Value,
     const,
 )
-from sciad.compiler.merge import leaves
+from sciad.compiler.lower import describe
+from sciad.compiler.merge import is_scalar, leaves
 from sciad.compiler.simplify import simplify
 from sciad.compiler.source import annotated, called, header, home_of, machine_code
 from sciad.compiler.tangent import tangent
 from sciad.compiler.types import STATIC_LIMIT
-from sciad.compiler.values import Abstract, Cells, Elements, Memory, StaticArray
+from sciad.compiler.values import (
+    Abstract,
+    Cells,
+    Elements,
+    ListOf,
+    Memory,
+    StaticArray,
+    TupleOf,
+)
 from sciad.compiler.whole import elements
 from sciad.core.errors import CompileError
 from sciad.core.source import captured
@@ -79,7 +89,7 @@ class NativeFunction:
         self.shapes = shapes
         self.size = int(sum(int(np.prod(s, dtype=np.int64)) for s in shapes))
         self.modules: dict[str, Any] = {}
-        self.watch = Watch()
+        self.watch = Watch(python_function(getattr(function, "__func__", function)))
         self._front: tuple[Front, Function] | None = None
         self._lock = threading.RLock()
 
@@ -101,6 +111,10 @@ class NativeFunction:
     def vjp(self) -> int:
         """Address of the vector-Jacobian product."""
         return self.module("vjp").function.address
+
+    def holds(self, function: Any) -> bool:
+        """Whether a function with the same code and structure still means what was compiled."""
+        return self.watch.holds(python_function(getattr(function, "__func__", function)))
 
     def source(self, kind: str = "value") -> str:
         """Read the emitted code of ``"value"``, ``"jvp"`` or ``"vjp"``."""
@@ -245,9 +259,24 @@ def _outputs(low: Any, value: Abstract, n_out: int, place: Any) -> tuple[Operand
         return (buffer,)
     if low.dead:
         return tuple(const(0.0) for _ in range(n_out))
+    if not _is_vector(low, value, place):
+        low.refuse(
+            f"the function returns {describe(value)} that is not a vector of numbers", place,
+            "return a list, tuple or one-dimensional array",
+        )  # fmt: skip
     scalars = leaves(low, settled(low, value, place), low.env)
     _expect(low, const(len(scalars)), n_out, place)
     return tuple(low.b.cast(x, FLOAT) for x in scalars)
+
+
+def _is_vector(low: Any, value: Abstract, place: Any) -> bool:
+    """Whether a result is a number, a one-dimensional array or a sequence of numbers."""
+    if isinstance(value, StaticArray):
+        return len(value.shape) <= 1
+    if not isinstance(value, TupleOf | ListOf):
+        return is_scalar(value)
+    items = sequence(low, value, place)
+    return all(is_scalar(x) or (isinstance(x, StaticArray) and x.shape == ()) for x in items)
 
 
 def _expect(low: Any, count: Operand | None, n_out: int, place: Any) -> None:
@@ -382,7 +411,7 @@ def native(
     root = python_function(getattr(fun, "__func__", fun))
     key = (getattr(root, "__code__", None) or id(fun), treedef, shapes, n, n_out)
     known = _known.get(key)
-    if known is not None and known.watch.holds(root):
+    if known is not None and known.holds(fun):
         return known
     made = NativeFunction(fun, n, n_out, treedef, shapes)
     made.module("value")

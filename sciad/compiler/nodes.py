@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from sciad.compiler.integers import LIMIT
 from sciad.compiler.program import Program
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
-from sciad.core.errors import SciadError
+from sciad.core.errors import InputError, SciadError, user_location
 from sciad.core.tracer import any_traced
 
-__all__ = ["Call", "CallNode"]
+__all__ = ["Call", "CallNode", "plain_call"]
 
 
 class Call:
@@ -35,7 +36,7 @@ class Call:
             [x for x, k in zip(leaves, program.leaves, strict=True) if not k.ndim]
         )
         lengths = [n for shape in self.shapes for n in shape]
-        self.integers = np.array([*lengths, *integers], dtype=np.int64)
+        self.integers = _int64(lengths, integers)
 
     def inputs(self) -> list[np.ndarray]:
         """Arguments of the compiled function."""
@@ -85,13 +86,14 @@ class Call:
 
     def numbers(self, raw: tuple[Any, ...]) -> list[Any]:
         """Leaves of the result, from what the compiled function returned."""
-        return Split(self.program.layout).leaves(raw)
+        return split_of(self.program).leaves(raw)
 
 
 class Split:
     """Knows how the leaves of a result lie in what compiled code returns."""
 
     def __init__(self, layout: Any):
+        self.layout = layout
         self.kinds: list[Any] = []
         self.collect(layout)
         self.scalars = sum(_count(k) for k in self.kinds)
@@ -150,6 +152,45 @@ class Split:
         return Split(("tuple", floats)).leaves(raw, lengths)
 
 
+def split_of(program: Program) -> Split:
+    """How the results of a program lie, found out once."""
+    known = program.split
+    if known is None or known.layout is not program.layout:
+        known = program.split = Split(program.layout)
+    return known
+
+
+def plain_call(program: Program, args: tuple, kinds: tuple) -> Any:
+    """Call with floats, ints and float64 arrays only, as `kinds` says (see `jit`)."""
+    floats: list[float] = []
+    lengths: list[int] = []
+    integers: list[int] = []
+    arrays: list[np.ndarray] = []
+    for arg, kind in zip(args, kinds, strict=True):
+        if kind is float:
+            floats.append(arg)
+        elif kind is int:
+            integers.append(arg)
+        else:
+            lengths.extend(arg.shape)
+            arrays.append(arg if kind == 1 and arg.flags.carray else _flat(arg))
+    raw = program.compiled("value")(np.array(floats, float), _int64(lengths, integers), *arrays)
+    if raw[0]:
+        Call(program, [a for a in args if type(a) is not int], integers).fail("value", int(raw[0]))
+    if program.layout[0] == "scalar":
+        return raw[1]
+    return assembled(program.layout, split_of(program).leaves(raw[1:]))
+
+
+def _int64(lengths: list[int], integers: list[int]) -> np.ndarray:
+    if integers and not all(-LIMIT < n < LIMIT for n in integers):
+        raise InputError(
+            "an integer argument does not fit into 64 bits", where=user_location(),
+            hint="give it as a float",
+        )  # fmt: skip
+    return np.array(lengths + integers, dtype=np.int64)
+
+
 def _count(kind: Any) -> int:
     if kind[0] == "memory":
         return 0
@@ -177,7 +218,7 @@ def _assembled(layout: Any, leaves: Any) -> Any:
 
 def _flat(value: Any) -> np.ndarray:
     flat = np.ascontiguousarray(value, dtype=float).reshape(-1)
-    return flat if flat.flags.writeable else flat.copy()
+    return flat if flat.flags.carray else flat.copy()
 
 
 def _packed(values: list[Any]) -> np.ndarray:
@@ -198,7 +239,7 @@ class CallNode:
     @property
     def split(self) -> Split:
         """How the results lie in what compiled code returns."""
-        return Split(self.program.layout)
+        return split_of(self.program)
 
     def result(self, outputs: Any) -> Any:
         """Put the user's result together from traced outputs and plain integers."""

@@ -132,7 +132,13 @@ class _Normal:
             made.go = go
         _at(made, node)
         made.until = until
-        return [*before, made]
+        return [*before, made, *self.otherwise(node, until)]
+
+    def otherwise(self, node: ast.For | ast.While, until: list[str]) -> list[ast.stmt]:
+        """`else` after a loop: runs unless the loop was left by a jump."""
+        if not node.orelse:
+            return []
+        return self.guarded(node, until, node.orelse) if until else self.block(node.orelse)
 
     def again(self, node: ast.While, go: str, until: list[str]) -> list[ast.stmt]:
         test = _set(go, node.test, node)
@@ -150,11 +156,10 @@ def _contains(node: ast.AST, kind: type[ast.stmt], *, through_loops: bool) -> bo
         return True
     if isinstance(node, ast.FunctionDef | ast.Lambda):
         return False
-    if isinstance(node, ast.For | ast.While) and not through_loops:
-        return False
+    inside = isinstance(node, ast.For | ast.While) and not through_loops
     return any(
         _contains(child, kind, through_loops=through_loops)
-        for child in ast.iter_child_nodes(node)
+        for child in (node.orelse if inside else ast.iter_child_nodes(node))  # type: ignore[attr-defined]
         if isinstance(child, ast.stmt)
     )
 
@@ -165,4 +170,12 @@ def _always_jumps(body: list[ast.stmt]) -> bool:
     last = body[-1]
     if isinstance(last, ast.Return | ast.Break | ast.Continue | ast.Raise):
         return True
+    if isinstance(last, ast.For | ast.While):
+        endless = isinstance(last, ast.While) and _is_true(last.test)
+        leaves = any(_contains(s, ast.Break, through_loops=False) for s in last.body)
+        return not leaves and (endless or _always_jumps(last.orelse))
     return isinstance(last, ast.If) and _always_jumps(last.body) and _always_jumps(last.orelse)
+
+
+def _is_true(test: ast.expr) -> bool:
+    return isinstance(test, ast.Constant) and bool(test.value)

@@ -59,7 +59,7 @@ def partial(b: Builder, node: Op, k: int) -> Operand | None:
     if isinstance(rule, Nondifferentiable) or rule.partials[k] is None:
         return None
     if name == "pow" and k == 0 and isinstance(node.args[1], Const):
-        return _power_slope(b, node)
+        return _power_slope(b, node) if node.args[1].value else None
     return _lowered(b, rule.partials[k], node)
 
 
@@ -93,7 +93,7 @@ def _lowered(b: Builder, function: Any, node: Op) -> Operand:
     low = Lowering(set(), _resolve)
     low.b = b
     low.at = _Quiet(node.location)  # type: ignore[method-assign, assignment]
-    low.wrap = lambda value, path: Object(value)  # type: ignore[method-assign]
+    low.wrap = lambda value, module, name: Object(value)  # type: ignore[method-assign]
     place = ast.Constant(None, lineno=function.__code__.co_firstlineno, col_offset=0)
     arguments: list[Abstract] = [*node.args, node.out]
     with b.inside(Region()) as region:

@@ -10,7 +10,6 @@ symmetric).
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,9 @@ from sciad.compiler.fingerprint import (
     tree_key,
 )
 from sciad.compiler.frontend import Front, abstract_tree
+from sciad.compiler.integers import LENGTH_BITS
 from sciad.compiler.ir import FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
+from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.simplify import simplify
 from sciad.compiler.source import annotated, called, header, home_of, machine_code
@@ -49,14 +50,6 @@ from sciad.core.tree import TreeDef
 __all__ = ["Program"]
 
 _LARGE = const((1 << 62) - 1)
-
-
-@dataclass(frozen=True)
-class ArrayResult:
-    """Where an array stands in the results: numbers if it has a known shape, else a buffer."""
-
-    shape: tuple[int, ...] | None
-    ndim: int
 
 
 class Program:
@@ -88,10 +81,11 @@ class Program:
         self.leaves = leaves
         self.integers = integers
         self.modules: dict[str, Any] = {}
-        self.watch = Watch()
+        self.watch = Watch(root)
         self.front: Front | None = None
         self.lowered: Function | None = None
         self.layout: Any = None
+        self.split: Any = None
         self.lock = threading.RLock()
 
     # -- machine code --------------------------------------------------------------------------
@@ -254,6 +248,7 @@ class _Leaves:
         for _ in range(leaf.ndim):
             length = b.load(self.d, const(self.lengths), "n")
             self.low.bounds[length] = (const(0), _LARGE)
+            self.low.bits[length] = LENGTH_BITS
             shape.append(length)
             self.lengths += 1
         strides: list[Operand] = []
@@ -277,7 +272,7 @@ class _Results:
     def layout(self, value: Abstract) -> Any:
         """Describe a value: ("scalar", type), ("array", shape), ("tuple", ...)..."""
         if is_scalar(value):
-            self.scalars.append(value)
+            self.scalars.append(self.low.b.cast(value, value.type))
             return ("scalar", value.type.name)
         if isinstance(value, TupleOf) and not value.fields:
             return (value.kind.__name__, [self.layout(item) for item in value.items])
@@ -298,7 +293,7 @@ class _Results:
         if isinstance(value, Object) and value.value is None:
             return ("none",)
         return self.low.refuse(
-            "a result of this kind cannot be returned from compiled code", self.place,
+            f"{describe(value)} cannot be returned from compiled code", self.place,
             "return numbers, arrays, tuples, lists or dicts",
         )  # fmt: skip
 

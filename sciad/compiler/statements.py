@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays, indexing
+from sciad.compiler.calls import may_write
 from sciad.compiler.expressions import binary, condition
 from sciad.compiler.ir import (
     Const,
@@ -111,12 +112,17 @@ def _augmented(low: Lowering, node: ast.AugAssign) -> None:
     elif isinstance(target, ast.Subscript):
         owner = low.evaluate(target.value)
         index = indexing.subscript(low, target.slice)
-        change = low.evaluate(node.value)
-        if isinstance(node.op, ast.Add | ast.Sub) and indexing.accumulate(
-            low, owner, index, change, isinstance(node.op, ast.Sub), node
-        ):
-            return
-        old = indexing.item(low, owner, index, node)
+        if may_write(low, node.value):  # Python reads the old element first
+            old = indexing.item(low, owner, index, node)
+            change = low.evaluate(node.value)
+        else:
+            change = low.evaluate(node.value)
+            minus = isinstance(node.op, ast.Sub)
+            if isinstance(node.op, ast.Add | ast.Sub) and indexing.accumulate(
+                low, owner, index, change, minus, node
+            ):
+                return
+            old = indexing.item(low, owner, index, node)
         indexing.store(low, owner, index, binary(low, type(node.op), old, change, node), node)
     else:
         low.refuse("an augmented assignment to an attribute cannot be compiled", node)

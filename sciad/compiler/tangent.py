@@ -24,12 +24,14 @@ from sciad.compiler.ir import (
     Region,
     Value,
     const,
+    walk,
 )
 from sciad.compiler.partials import partial
 
 __all__ = ["tangent"]
 
 _ZERO = const(0.0)
+_STEEP = frozenset(["sqrt", "asin", "acos", "atan2", "hypot"])  # finite where a slope is not
 
 
 def tangent(function: Function, active: Sequence[Value]) -> Function:
@@ -58,6 +60,9 @@ class _Tangent:
         self.varied = varied(function, active)
         self.dual: dict[Value, Operand] = {}
         self.frames: dict[object, list[int]] = {}
+        ops = [n for n in walk(function.body) if isinstance(n, Op)]
+        self.producer = {n.outs[0]: n for n in ops if len(n.outs) == 1}
+        self.written = {n.args[0] for n in ops if n.code in ("store", "accum")}
         self.b = Builder()
 
     def run(self) -> Function:
@@ -178,7 +183,39 @@ class _Tangent:
         if code == "select":
             return b.pure("select", args[0], *((dual, _ZERO) if k == 1 else (_ZERO, dual)))
         slope = partial(b, node, k)
-        return None if slope is None else b.mul(dual, slope)
+        if slope is None:
+            return None
+        term = b.mul(dual, slope)
+        steep = code == "pow" or node.attr[1] in _STEEP
+        return self.unless_still(args[k], term) if steep else term
+
+    # x**p has a derivative along x where it has none along p (x < 0, p = 2.0): a direction that
+    # does not move p must not meet that nan. "Does not move" is asked of the given direction, not
+    # of p's dual, which may be zero by accident and yet have a derivative.
+    def unless_still(self, operand: Operand, term: Operand) -> Operand:
+        """Give 0 if the direction moves no input that an operand is computed from."""
+        inputs = self.inputs(operand)
+        if not inputs:
+            return term
+        moved: Operand = const(False)
+        for value in inputs:
+            moved = self.b.pure("or", moved, self.b.compare("ne", self.dual[value], _ZERO))
+        return self.b.pure("select", moved, term, _ZERO)
+
+    def inputs(self, value: Operand) -> list[Value] | None:
+        """List the active inputs a value is computed from by plain operations, else None."""
+        if isinstance(value, Const) or value not in self.varied:
+            return []
+        if value in self.active:
+            return [value]
+        node = self.producer.get(value)
+        if node is None or node.code in ("pop", "alloc"):
+            return None
+        if node.code == "load":
+            buffer = node.args[0]
+            return [value] if buffer in self.active and buffer not in self.written else None
+        parts = [self.inputs(a) for a in node.args]
+        return None if None in parts else list(dict.fromkeys(v for p in parts for v in p or ()))
 
     def _alloc(self, node: Op) -> None:
         if node.out in self.varied:

@@ -17,7 +17,7 @@ from sciad.compiler import arrays, indexing
 from sciad.compiler.ir import FLOAT, Const, Loop, Operand, Region, Value, const
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import STATIC_LIMIT
-from sciad.compiler.values import Abstract, Elements, ListOf, Memory, StaticArray, TupleOf
+from sciad.compiler.values import Abstract, Elements, ListOf, Memory, Object, StaticArray, TupleOf
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -41,7 +41,10 @@ def elements(low: Lowering, value: Abstract, node: ast.AST) -> Elements:
         return Elements(shape, lambda at: _static_element(low, value, at, node))
     if isinstance(value, Memory):
         return Elements(value.shape, lambda at: arrays.load(low, value, at))
-    return low.refuse("an array is needed here", node)
+    from sciad.compiler.lower import describe
+
+    hint = "make it an array of floats: .astype(float)" if isinstance(value, Object) else None
+    return low.refuse(f"{describe(value)} stands where an array of floats is needed", node, hint)
 
 
 def _static_element(low: Lowering, value: StaticArray, at: Indices, node: ast.AST) -> Operand:
@@ -74,7 +77,7 @@ def _fits(low: Lowering, n: Operand, m: Operand, node: ast.AST) -> bool:
         return True
     if isinstance(n, Const) and isinstance(m, Const):
         low.refuse(f"arrays of lengths {n.value} and {m.value} do not fit together", node)
-    message = "arrays of different lengths are combined"
+    message = "arrays of different lengths are combined (length 1 is not stretched: write x[0])"
     low.check(low.b.compare("eq", n, m), "ValueError", message, node)
     return False
 

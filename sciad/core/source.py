@@ -9,7 +9,9 @@ import dis
 import functools
 import inspect
 import linecache
+import os
 import threading
+import time
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,7 +21,12 @@ from typing import Any
 import numpy as np
 
 from sciad.core.errors import InputError, TracingError
+from sciad.core.freshness import is_fresh
 from sciad.core.tree import flatten
+
+#: Seconds; modules were imported at most so long before this one.
+DAY = 86400.0
+_STARTED = time.time()
 
 __all__ = ["FunctionSource", "captured", "rebind", "source_of"]
 
@@ -119,13 +126,23 @@ def _find(code: types.CodeType) -> tuple[FunctionNode, str | None]:
         matches = [c for c in matches if _covers(c[0].body, code)]
         matches.sort(key=lambda c: _extent(c[0].body))
         matches = matches[:1]
-    if len(matches) != 1:
+    if len(matches) != 1 or (
+        _edited_lately(code.co_filename) and not is_fresh(code, matches[0][0])
+    ):
         raise TracingError(
             f"the source of {code.co_qualname} does not match the running code",
             where=f"{code.co_filename}:{code.co_firstlineno}",
             hint="the file was changed after it was imported; import it again",
         )
     return matches[0]
+
+
+def _edited_lately(filename: str) -> bool:
+    """Whether a file may have been edited since it was imported; most cannot have been."""
+    try:
+        return os.stat(filename).st_mtime > _STARTED - DAY
+    except OSError:  # a notebook cell: its name belongs to its text
+        return False
 
 
 def _index(filename: str, code: types.CodeType) -> dict[tuple[int, str], list[tuple[Any, Any]]]:

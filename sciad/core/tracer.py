@@ -304,7 +304,11 @@ def is_traced(x: Any) -> bool:
 
 def any_traced(leaves: Any) -> bool:
     """Whether any of some leaves is traced."""
-    return any(trace_of(leaf) is not None for leaf in leaves)
+    for leaf in leaves:
+        kind = type(leaf)
+        if (kind is Scalar or kind is Array) and trace_of(leaf) is not None:
+            return True
+    return False
 
 
 def level_of(x: Any) -> int:
@@ -317,8 +321,14 @@ def top_trace(values: Any) -> Any:
     """Find the trace with the highest level among some values, or None."""
     best = None
     for value in values:
-        trace = trace_of(value)
-        if trace is not None and (best is None or trace.level > best.level):
+        kind = type(value)
+        if kind is Scalar:
+            trace = value._trace
+        elif kind is Array:
+            trace = trace_of(value)
+        else:
+            continue
+        if trace is not best and trace is not None and (best is None or trace.level > best.level):
             best = trace
     return best
 

@@ -315,6 +315,8 @@ def _build(node: Any, leaves: Iterator[Any], constant: Callable[[Constant], Any]
         return constant(node)
     if node.kind is None:
         return next(leaves)
+    if node.names is not None:
+        return dict(zip(node.names, leaves, strict=False))  # takes as many as there are names
     children = [_build(child, leaves, constant) for child in node.children]
     handlers = _handlers(node.kind)
     assert handlers is not None

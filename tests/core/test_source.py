@@ -1,11 +1,13 @@
 import ast
 import dataclasses
 import functools
+import importlib
 import math
 
 import numpy as np
 import pytest
 
+import sciad
 from sciad.core.errors import InputError, TracingError
 from sciad.core.source import captured, rebind, source_of
 from sciad.core.tree import flatten
@@ -204,3 +206,14 @@ def test_rebind_dataclass_capture():
 def test_rebind_unknown_name():
     with pytest.raises(InputError, match="does not capture"):
         rebind(scaled, {"nothing": 1.0})
+
+
+def test_a_file_edited_after_its_import_is_not_read(tmp_path, monkeypatch):
+    file = tmp_path / "edited_later.py"
+    file.write_text("import math\n\ndef f(x):\n    return 2.0 * x\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("edited_later")
+    file.write_text("import math\n\ndef f(x):\n    return 7.0 * x\n", encoding="utf-8")
+    with pytest.raises(TracingError, match=r"changed after it was imported"):
+        source_of(module.f)
+    assert sciad.grad(module.f)(1.0) == 2.0  # of the code that runs
