@@ -3,11 +3,18 @@
 The kernel calls a C function made by `ctypes`; exceptions are caught, kept, announced by a
 status, and raised again when the kernel has returned, with a note of the time and state. The
 products with the Jacobian come from the eager derivatives of `sciad.core`.
+
+A signal handler (Ctrl-C) may raise between the C function and the first line of the Python function
+behind it, where nobody can catch it: `ctypes` hands such an exception to `sys.unraisablehook` and
+returns an undefined status. While a kernel runs, that hook is therefore watched.
 """
 
 import ctypes
 import math
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -94,6 +101,18 @@ class Callbacks:
         assert address is not None
         return address
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Keep as `failure` what escapes from a callback while a kernel runs in this thread."""
+        running = _running.__dict__.setdefault("callbacks", [])
+        running.append(self)
+        _watch(1)
+        try:
+            yield
+        finally:
+            _watch(-1)
+            running.pop()
+
     def leaves(self, packed: np.ndarray) -> list[Any]:
         """Return packed parameters as a list of scalars and arrays."""
         return [part.read(packed) for part in self._parts]
@@ -134,6 +153,32 @@ class Callbacks:
         packed = _view(pbar, self._size)
         for part, cotangent in zip(self._parts, of_leaves, strict=True):
             packed[part.start : part.stop] += np.ravel(cotangent)
+
+
+_running = threading.local()
+_lock = threading.Lock()
+_watchers = 0
+_hook: Any = None
+
+
+def _watch(change: int) -> None:
+    """Put the hook in place before the first kernel runs and take it away after the last."""
+    global _watchers, _hook
+    with _lock:
+        _watchers += change
+        if change > 0 and _watchers == 1:
+            _hook, sys.unraisablehook = sys.unraisablehook, _keep_escaped
+        elif _watchers == 0:
+            sys.unraisablehook = _hook
+
+
+def _keep_escaped(report: Any) -> None:
+    running = getattr(_running, "callbacks", ())
+    if running and report.exc_value is not None and "ctypes callback" in (report.err_msg or ""):
+        if running[-1].failure is None:
+            running[-1].failure = (report.exc_value, math.nan, np.empty(0))
+    else:
+        _hook(report)
 
 
 def _view(address: int, size: int) -> np.ndarray:

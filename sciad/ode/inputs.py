@@ -91,9 +91,22 @@ class Inputs:
         """The traced values, in order: the arguments of the primitive."""
         return [self.values[i] for i in self.active]
 
+    def all_active(self) -> "Inputs":
+        """Return the same inputs, every one to be differentiated."""
+        made = object.__new__(Inputs)
+        made.__dict__.update(self.__dict__)
+        made.active = list(range(len(self.values)))
+        return made
+
     def with_active(self, active_values: Any) -> tuple[list[Any], list[Any]]:
         """Return (states, leaves) with other values in the traced places and primals elsewhere."""
         values = list(self.plain)
+        for i, value in enumerate(values):
+            if type(value) is np.ndarray:  # as it was: the user may have written to it since
+                part, n = self.parts[i], self.n
+                vector, shift = (self.y0, 0) if part.start < n else (self.p, n)
+                place = Part(part.start - shift, part.stop - shift, part.shape)
+                values[i] = np.array(place.read(vector))
         for i, value in zip(self.active, active_values, strict=True):
             values[i] = value
         return values[: self.n_states], values[self.n_states :]

@@ -54,6 +54,10 @@ class Known:
     addresses: dict[str, int] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
 
+    def holds(self, function: Callable[..., Any]) -> bool:
+        """Whether what was compiled is still what `function` does; not if a helper was replaced."""
+        return self.native is None or self.native.holds(function)
+
 
 _known: dict[Any, Known] = {}
 _warned: set[Any] = set()
@@ -132,7 +136,11 @@ class Model:
         size = 2 * self._n if which == "jvp" else 1 + self._n + p.size
         found, expected = np.zeros(size), np.zeros(size)
         callbacks = Callbacks(self._right_side, self._n)
-        if probe(getattr(callbacks, which), t, y, p, given, expected) != 0:
+        with callbacks.watched():
+            probe(getattr(callbacks, which), t, y, p, given, expected)
+        if callbacks.failure is not None:
+            if not isinstance(callbacks.failure[0], Exception):
+                raise callbacks.failure[0]  # Ctrl-C
             return  # the eager derivative has its own limits
         status = probe(address, t, y, p, given, found)
         if status != 0 or not _close(found, expected):
@@ -146,6 +154,16 @@ class Model:
     def where(self) -> str | None:
         """Where the user's function is defined."""
         return describe(self._right_side.function)[1]
+
+    def run(self, kernel: Callable[..., int], *args: Any) -> int:
+        """Run a kernel that evaluates the model; raise what a callback raised."""
+        callbacks = self._callbacks
+        if callbacks is None:
+            return kernel(*args)
+        with callbacks.watched():
+            status = kernel(*args)
+        self.raise_stored()
+        return status
 
     def raise_stored(self) -> None:
         """Raise what a callback caught, with a note of time and state."""
@@ -169,7 +187,8 @@ class Model:
 
 
 def _noted(error: BaseException, t: float, y: np.ndarray) -> BaseException:
-    error.add_note(f"raised by the model at t = {t!r}, y = {np.array2string(y, threshold=20)}")
+    if y.size:  # else the exception came before the model was called
+        error.add_note(f"raised by the model at t = {t!r}, y = {np.array2string(y, threshold=20)}")
     return error
 
 
@@ -193,6 +212,10 @@ def bind_model(
     """
     key = (_code_of(right_side.function), right_side.structure, y0.size)
     known = _known.get(key)
+    if known is not None and not known.holds(right_side.function):
+        with _lock:
+            _known.pop(key, None)
+        known = None
     if known is None:
         began = time.perf_counter()
         first = _try_in_python(right_side, t0, y0, plain_leaves)
@@ -267,7 +290,7 @@ def _agrees(
     status = evaluate(model.value, t0, y0, p, out)
     expected = np.asarray(first, dtype=float)
     if status == 0 and _close(out, expected):
-        return True
+        return self.native is None or self.native.holds(function)
     error = IntegrationError(
         f"the compiled value at t = {t0!r} is {out}, Python gives {expected}", where=model.where
     )

@@ -143,9 +143,9 @@ def _check_save_times(save: np.ndarray, t0: float, t1: float) -> None:
         order = "ascending" if sign > 0 else "descending"
         raise InputError(
             f"t_eval is not sorted in the direction of integration ({order}): "
-            f"t_eval[{i + 1}] = {save[i + 1]!r} follows t_eval[{i}] = {save[i]!r}"
+            f"t_eval[{i + 1}] = {float(save[i + 1])!r} follows t_eval[{i}] = {float(save[i])!r}"
         )
-    outside = save[0] if (save[0] - t0) * sign < 0.0 else save[-1]
+    outside = float(save[0] if (save[0] - t0) * sign < 0.0 else save[-1])
     raise InputError(f"t_eval reaches {outside!r}, outside t_span = ({t0!r}, {t1!r})")
 
 
@@ -204,13 +204,17 @@ def check_args(args: Any) -> tuple[Any, ...]:
 def check_tolerances(rtol: Any, atol: Any, n: int) -> tuple[float, np.ndarray]:
     """Return the relative tolerance and the absolute tolerance of each component."""
     rtol, atol = _plain_number("rtol", rtol), primal_of(atol)
+    if rtol == math.inf:
+        raise InputError("rtol must be finite, it is inf")
     if not rtol >= SMALLEST_RTOL:
         if not rtol >= 0.0:
             raise InputError(f"rtol must not be negative, it is {rtol}")
         warn_user(f"rtol = {rtol} is too small, {SMALLEST_RTOL} is used")
         rtol = SMALLEST_RTOL
     if type(atol) is float and 0.0 <= atol < math.inf:
-        return rtol, np.full(n, atol)
+        each = np.empty(n)
+        each.fill(atol)  # quicker than np.full
+        return rtol, each
     try:
         each = np.array(atol, dtype=float)
     except (TypeError, ValueError):

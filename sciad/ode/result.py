@@ -36,6 +36,8 @@ class OdeResult(dict):
     stats : dict
         ``accepted`` and ``rejected`` steps, ``compiled`` (whether the model runs as machine code),
         ``method``, ``sensitivity`` (``None`` if nothing was traced).
+    pullback : Pullback
+        Only of a plain solve with an explicit sensitivity, see `sciad.ode.solve_ivp`.
     """
 
     def __getattr__(self, name: str) -> Any:

@@ -1,5 +1,6 @@
 """The user's right-hand side as plain Python, with its parameters given as a list of leaves."""
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from types import CodeType, FunctionType
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sciad.core.buffer import constant
 from sciad.core.dispatch import call
 from sciad.core.errors import InputError
 from sciad.core.source import captured, rebind
@@ -15,6 +17,11 @@ from sciad.core.tree import TreeDef, flatten, tree_map, unflatten
 from sciad.ode.structure import scan
 
 __all__ = ["RightSide", "describe"]
+
+#: Structures with ever new constants (a counter in a closure) must not fill the memory.
+MOST_KNOWN = 512
+_treedefs: dict[Any, TreeDef] = {}
+_lock = threading.Lock()
 
 
 class RightSide:
@@ -43,8 +50,26 @@ class RightSide:
 
     @cached_property
     def treedef(self) -> TreeDef:
-        """Structure of ``(args, captured(function))``."""
-        return flatten(self._tree)[1]
+        """Structure of ``(args, captured(function))``; the same for trees that `scan` alike."""
+        found = _treedefs.get(self.structure)
+        if found is None:
+            self._check_unchanged()
+            found = flatten(self._tree)[1]
+            with _lock:
+                if len(_treedefs) >= MOST_KNOWN:
+                    del _treedefs[next(iter(_treedefs))]
+                _treedefs[self.structure] = found
+        return found
+
+    def _check_unchanged(self) -> None:
+        if scan(self._tree)[1] != self.structure:
+            name, where = describe(self.function)
+            raise InputError(
+                f"what the model {name} was given, or what it captures, was changed between the "
+                "solve and its derivative",
+                where=where,
+                hint="leave it as it is until the derivative is taken, or give the solve a copy",
+            )
 
     def __call__(self, t: Any, y: Any, leaves: Sequence[Any]) -> Any:
         """Evaluate in Python, on traced or complex values too.
@@ -58,10 +83,12 @@ class RightSide:
         InputError
             If the function returns something else than ``len(y)`` numbers.
         """
+        traced = is_traced(t) or is_traced(y) or any_traced(leaves)
+        if traced:  # arrays of the model's own, which it may write traced values to
+            leaves = [constant(x.copy()) if type(x) is np.ndarray else x for x in leaves]
         args, outside = unflatten(self.treedef, leaves)
         captures_leaves = self.treedef.children[1].num_leaves > 0
         function = rebind(self.function, outside) if captures_leaves else self.function
-        traced = is_traced(t) or is_traced(y) or any_traced(leaves)
         out = call(function, t, y, *args) if traced else function(t, y, *args)
         return self._as_vector(unwrap_constants(out), len(y))
 
@@ -93,7 +120,7 @@ class RightSide:
             out = call(np.array, out) if any_traced(out) else out
         if not is_traced(out):
             try:
-                out = np.asarray(out)
+                out = np.array(out)  # a copy: the model may return the same array again and again
             except ValueError as error:
                 raise self._wrong("a ragged sequence", n) from error
             if out.dtype.kind not in "biufc":
@@ -138,11 +165,11 @@ def _boxes_replaced(captured_values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and ("__code__" in value or "__type__" in value):
             inner = _boxes_replaced(value)
             if inner:
-                marks = {key: value[key] for key in ("__code__", "__type__") if key in value}
-                found[name] = {**marks, **inner}
+                found[name] = inner
         elif any(map(is_wrapped, flatten(value)[0])):
             found[name] = _without_boxes(value)
-    return found
+    marks = ("__code__", "__type__") if found else ()
+    return {key: captured_values[key] for key in marks if key in captured_values} | found
 
 
 def _captures_nothing(function: Callable[..., Any]) -> bool:
@@ -158,5 +185,7 @@ def describe(function: Callable[..., Any]) -> tuple[str, str | None]:
     inner = getattr(function, "func", function)
     inner = getattr(inner, "__func__", inner)
     code = getattr(inner, "__code__", None)
+    if code is None:  # an object: where its class defines the call
+        code = getattr(type(inner).__dict__.get("__call__"), "__code__", None)
     name = getattr(inner, "__qualname__", type(inner).__qualname__)
     return name, f"{code.co_filename}:{code.co_firstlineno}" if code is not None else None

@@ -24,6 +24,7 @@ from sciad.ode.problem import (
     check_tolerances,
     find_method,
 )
+from sciad.ode.pullback import Pullback
 from sciad.ode.repeat import check_repeatable
 from sciad.ode.result import OdeResult, OdeSolution
 from sciad.ode.rightside import RightSide
@@ -106,14 +107,17 @@ def solve_ivp(
         Largest number of attempted steps.
     sensitivity : object, optional
         How derivatives are computed: `sciad.ode.DiscreteAdjoint` (default) or `sciad.ode.Forward`.
+        Given explicitly, a solve with plain inputs also has ``result.pullback``, its adjoint.
     **options
         SciPy's options of implicit methods; they have no effect and a warning says so.
 
     Returns
     -------
     OdeResult
-        With SciPy's fields ``t, y, sol, nfev, njev, nlu, status, message, success`` and ``stats``.
-        An integration that fails keeps what was computed and has status -1.
+        With SciPy's fields ``t, y, sol, nfev, njev, nlu, status, message, success`` and ``stats``;
+        ``pullback(y_bar) -> (y0_bar, args_bar)`` if a sensitivity was asked for and nothing is
+        traced: the derivative of a loss from its derivative with respect to ``y``. An integration
+        that fails keeps what was computed and has status -1.
 
     Raises
     ------
@@ -135,7 +139,10 @@ def solve_ivp(
     Notes
     -----
     Derivatives are those of the accepted steps: step sizes are held, relative to the span. They are
-    the exact derivatives of the numbers returned, and as accurate as the solution.
+    the exact derivatives of the numbers returned, and as accurate as the solution. Not so where
+    `fun` jumps at a time that depends on what is differentiated (``1.0 if y[0] < limit else 0.0``):
+    how the time of the jump moves is not part of the derivative. Solve up to the jump and go on
+    from there, or make it a steep smooth function.
 
     References
     ----------
@@ -178,7 +185,10 @@ def solve_ivp(
     save = times.save
     if save is None and times.t0 == times.t1:
         save = np.array([times.t0, times.t1])
-    keep = trajectories.Keep(save is None or dense_output, traced, dense_output, chosen.memory)
+    differentiable = traced or sensitivity is not None
+    keep = trajectories.Keep(
+        save is None or dense_output, differentiable, dense_output, chosen.memory
+    )
     trajectory = trajectories.integrate(
         settings, model, inputs.y0, inputs.p, NO_TIMES if save is None else save, keep
     )
@@ -187,9 +197,12 @@ def solve_ivp(
             f"the integration failed and has no derivative: {trajectory.message}",
             where=user_location(),
         )
-    if traced and not model.compiled:
+    if differentiable and not model.compiled and trajectory.status == 0:
         check_repeatable(trajectory, right_side)
-    return _result(trajectory, right_side, inputs, times, save, chosen if traced else None)
+    result = _result(trajectory, right_side, inputs, times, save, chosen if traced else None)
+    if differentiable and not traced and trajectory.status == 0:
+        result["pullback"] = Pullback(trajectory, right_side, inputs, result.t.copy(), chosen)
+    return result
 
 
 def _sensitivity(given: Any) -> Sensitivity:
@@ -233,6 +246,7 @@ def _result(
             t, y = _with_traced_times(states, times)
         else:
             y = bind(states, *inputs.traced_values)
+            t = t.copy()  # the caller's to write to
         sol = TracedSolution(states, sol, times) if sol is not None else None
     status = 0 if trajectory.status == 0 else -1
     return OdeResult(

@@ -24,12 +24,12 @@ MESSAGES = {
     kernel.DONE: "The solver successfully reached the end of the integration interval.",
     kernel.STEP_TOO_SMALL: (
         "Required step size is less than spacing between numbers: at t = {t:.17g} the error of "
-        "component {i} cannot be brought below the tolerance (the solution may blow up there, or "
-        "the model may not be smooth or not be finite)."
+        "component {i} cannot be brought below the tolerance ({reason})."
     ),
     kernel.OUT_OF_STEPS: (
-        "The limit max_num_steps = {limit} was reached at t = {t:.17g} (the problem may be stiff, "
-        "or the tolerances too small)."
+        "The limit max_num_steps = {limit} was reached at t = {t:.17g}, where component {i} asks "
+        "for the shortest steps, now of {h:.3g} (the problem may be stiff, or the tolerances too "
+        "small; a larger max_num_steps lets it go on)."
     ),
     kernel.NOT_FINITE: (
         "The model is not finite at the start, t = {t:.17g}: component {i} is {bad}."
@@ -170,8 +170,22 @@ class Trajectory:
         culprit = int(self.counters[kernel.CULPRIT])
         at = self.clock[kernel.FAILED_AT] if self.status == kernel.STEP_TOO_SMALL else self.t_end
         bad = self.stage_buffer[culprit] if self.status == kernel.NOT_FINITE else None
-        limit = self.settings.max_num_steps
-        return MESSAGES[self.status].format(t=at, i=culprit, bad=bad, limit=limit)
+        reason = "the solution may blow up there, or the model may not be smooth or not be finite"
+        if self.settings.atol[culprit] == 0.0 and self._last_state()[culprit] == 0.0:
+            reason = f"it is 0 and atol is 0 too: give a positive atol for component {culprit}"
+        return MESSAGES[self.status].format(
+            t=at,
+            i=culprit,
+            bad=bad,
+            limit=self.settings.max_num_steps,
+            h=abs(self.clock[kernel.H]),
+            reason=reason,
+        )
+
+    def _last_state(self) -> np.ndarray:
+        scratch = (self.settings.tableau.stages - 1) * self.n
+        rows = self.tape[scratch:].reshape(max(self.rows, 2), -1)
+        return rows[self.steps if self.rows else self.steps % 2, : self.n]
 
     def transpose(self, times: np.ndarray, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the cotangents of y0 and p from those of the states at `times`.
@@ -191,10 +205,10 @@ class Trajectory:
         while True:
             stop = max(step - pace.steps, 0)
             began = time.perf_counter()
-            save = transpose(
-                self.model.vjp, self.model.value, self.p, p_bar, tableau.packed, tableau.stages,
-                self.grid, self.tape, self.rows, step, stop, times, bars, save, t_right, y_bar,
-                slope_bar, work,
+            save = self.model.run(
+                transpose, self.model.vjp, self.model.value, self.p, p_bar, tableau.packed,
+                tableau.stages, self.grid, self.tape, self.rows, step, stop, times, bars, save,
+                t_right, y_bar, slope_bar, work,
             )  # fmt: skip
             if save == DERIVATIVE_FAILED:
                 self._derivative_failed()
@@ -222,10 +236,10 @@ class Trajectory:
             stop = min(step + max(pace.steps // count, 1), self.steps)
             t_end = self.t_end if stop == self.steps else self.grid[2 * stop]
             began = time.perf_counter()
-            save = push_forward(
-                self.model.jvp, self.model.value, self.p, flat_p, tableau.packed, tableau.stages,
-                self.grid, self.tape, self.rows, step, stop, times, flat_out, save, t_end,
-                states_dot, slopes_dot, self.n, work,
+            save = self.model.run(
+                push_forward, self.model.jvp, self.model.value, self.p, flat_p, tableau.packed,
+                tableau.stages, self.grid, self.tape, self.rows, step, stop, times, flat_out, save,
+                t_end, states_dot, slopes_dot, self.n, work,
             )  # fmt: skip
             if save == DERIVATIVE_FAILED:
                 self._derivative_failed()
@@ -277,10 +291,10 @@ def integrate(
     )
     while True:
         began = time.perf_counter()
-        run.status = kernel.integrate(
-            model.value, p, run.clock, run.counters, steering, settings.atol, packed, stages, times,
-            run.saves, run.grid, run.tape, run.rows, run.stage_buffer, run.slopes_tape, pace.steps,
-            settings.max_num_steps,
+        run.status = model.run(
+            kernel.integrate, model.value, p, run.clock, run.counters, steering, settings.atol,
+            packed, stages, times, run.saves, run.grid, run.tape, run.rows, run.stage_buffer,
+            run.slopes_tape, pace.steps, settings.max_num_steps,
         )  # fmt: skip
         if run.status == kernel.PAUSED:
             pace.learn(time.perf_counter() - began)

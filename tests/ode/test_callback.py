@@ -152,5 +152,35 @@ def test_traced_values_that_cannot_be_seen_are_an_error():
         hidden.value = rate
         return solve_ivp(slow, (0.0, 1.0), [1.0]).y[0, -1]
 
-    with pytest.warns(SlowModelWarning), pytest.raises(LostDerivativeError):
+    with (
+        pytest.warns(SlowModelWarning),
+        pytest.raises(LostDerivativeError, match=r"test_callback\.py:\d+"),
+    ):
         sciad.grad(final)(0.5)
+
+
+@pytest.mark.filterwarnings("ignore::sciad.ode.SlowModelWarning")
+def test_callable_objects():
+    """Their attributes are inputs; what their methods close over cannot be replaced."""
+
+    class Decay:
+        def __init__(self, rate):
+            self.rate, self.calls = rate, 0
+
+        def __call__(self, t, y):
+            self.calls += 1
+            return [-self.rate * y[0]]
+
+    def final(rate):
+        return solve_ivp(Decay(rate), (0.0, 1.0), [1.0], rtol=1e-9, atol=1e-9).y[0, -1]
+
+    def hidden(rate):
+        class Model:
+            def __call__(self, t, y):
+                return [-rate * y[0]]
+
+        return solve_ivp(Model(), (0.0, 1.0), [1.0]).y[0, -1]
+
+    assert sciad.grad(final)(0.5) == pytest.approx(-math.exp(-0.5), rel=1e-7)
+    with pytest.raises(LostDerivativeError, match=r"test_callback\.py:\d+"):
+        sciad.grad(hidden)(0.5)

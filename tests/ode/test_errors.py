@@ -8,7 +8,7 @@ import pytest
 
 import sciad
 from sciad.core.errors import InputError, SciadError
-from sciad.ode import DiscreteAdjoint, SlowModelWarning, solve_ivp
+from sciad.ode import DiscreteAdjoint, Forward, SlowModelWarning, solve_ivp
 
 
 def decay(t, y):
@@ -48,6 +48,7 @@ GOOD = {"fun": decay, "t_span": (0.0, 1.0), "y0": [1.0]}
         ({"method": "tsit5"}, "unknown method 'tsit5'(?s:.*)Tsit5, RK45, RK23"),
         ({"method": 7}, "unknown method 7"),
         ({"rtol": -1e-3}, "rtol must not be negative"),
+        ({"rtol": math.inf}, "rtol must be finite"),
         ({"rtol": "small"}, "rtol must be a number"),
         ({"rtol": math.nan}, "rtol must not be negative, it is nan"),
         ({"atol": -1e-3}, "atol must be finite and not negative"),
@@ -86,6 +87,13 @@ def test_options_without_effect_warn():
 def test_too_small_rtol_warns_and_is_raised():
     with pytest.warns(UserWarning, match="rtol = 1e-30 is too small"):
         assert solve_ivp(**GOOD, rtol=1e-30).success
+
+
+@pytest.mark.parametrize("kind", [DiscreteAdjoint, Forward])
+@pytest.mark.parametrize("memory", [-1.0, math.nan, None, "1 GB", True])
+def test_memory_is_a_number_of_bytes(kind, memory):
+    with pytest.raises(InputError, match="memory must be a number of bytes"):
+        kind(memory=memory)
 
 
 @pytest.mark.parametrize(

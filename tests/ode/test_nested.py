@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sciad
+from sciad.core.errors import InputError
 from sciad.ode import DiscreteAdjoint, Forward, solve_ivp
 
 from .problems import DECAY, FORCED, decay, forced, forced_exact, lotka_volterra
@@ -156,3 +157,33 @@ def test_backward_span():
         return solve_ivp(DECAY.fun, (1.0, t1), [2.0], args=(0.8,), rtol=1e-9, atol=1e-9).y[0, -1]
 
     assert sciad.grad(final)(0.0) == pytest.approx(-1.6 * math.exp(0.8), rel=1e-6)
+
+
+TABLE = np.array([1.0])
+POWERS = {"n": 2}
+
+
+def power_decay(t, y, table, powers, rate):
+    return [-table[0] * rate * y[0] ** powers["n"]]
+
+
+def overwritten(rate):
+    """The arguments of a solve, changed before the derivative is taken."""
+    TABLE[0], POWERS["n"] = 1.0, 2
+    found = solve_ivp(
+        power_decay, (0.0, 1.0), [1.0], args=(TABLE, POWERS, rate), rtol=1e-9, atol=1e-9
+    )
+    TABLE[0], POWERS["n"] = 9.0, 3
+    return found.y[0, -1]
+
+
+@pytest.mark.parametrize("outer", [sciad.hessian, lambda f: sciad.grad(sciad.grad(f))])
+def test_the_steps_are_run_again_with_the_numbers_of_the_solve(outer):
+    assert outer(overwritten)(0.5) == pytest.approx(2.0 / 1.5**3, rel=1e-6)
+
+
+def test_constants_that_are_no_longer_known_are_an_error(monkeypatch):
+    assert sciad.grad(overwritten)(0.5) == pytest.approx(-1.0 / 1.5**2, rel=1e-6)
+    monkeypatch.setattr("sciad.ode.rightside._treedefs", {})
+    with pytest.raises(InputError, match=r"power_decay.* was changed(.|\n)*test_nested\.py:\d+"):
+        sciad.hessian(overwritten)(0.5)

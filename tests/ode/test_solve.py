@@ -191,9 +191,33 @@ def test_limit_of_steps_keeps_the_partial_result():
     )  # fmt: skip
     assert (found.status, found.success) == (-1, False)
     assert "max_num_steps = 20" in found.message
+    assert "a larger max_num_steps" in found.message
     assert list(found.t) == [0.0, 0.01]
     assert found.y.shape == (1, 2)
     assert found.stats["accepted"] + found.stats["rejected"] == 20
+
+
+@pytest.mark.parametrize("options", [{}, {"t_eval": [10.0]}, {"dense_output": True}])
+def test_limit_of_steps_names_the_stiff_component(options):
+    def model(t, y):
+        return [y[0], -1e6 * (y[1] - np.cos(t)), -y[2]]
+
+    found = solve_ivp(model, (0.0, 10.0), [1.0, 0.0, 1.0], max_num_steps=1000, **options)
+    assert found.status == -1
+    assert "component 1 asks for the shortest steps" in found.message
+
+
+@pytest.mark.parametrize("t_eval", [None, [1.0]])
+@pytest.mark.parametrize("y0", [[1.0, 0.0], [0.0, 0.0]])
+def test_without_a_scale_of_the_error_the_solve_ends_at_once(y0, t_eval):
+    """Zero tolerance for a component that is zero, even with a slope of zero."""
+    found = solve_ivp(
+        lambda t, y: [-y[1], 0.0 * y[0]], (0.0, 1.0), y0, t_eval=t_eval, rtol=1e-6, atol=0.0
+    )
+    assert found.status == -1
+    assert found.nfev < 5000
+    zero = y0.index(0.0)
+    assert f"give a positive atol for component {zero}" in found.message
 
 
 def test_blow_up_fails_with_time_and_component():

@@ -76,7 +76,8 @@ def _first_step(model, p, clock, counters, settings, atol, y, trial, k, n):
     for i in range(n):
         f1[i] = 0.0
     d0, d1 = _scaled_norm(y, f1, y, atol, rtol, n), _scaled_norm(k, f1, y, atol, rtol, n)
-    h0 = 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1
+    # Without a scale (atol and y both zero) the norms are NaN: then, too, the smallest guess.
+    h0 = 0.01 * d0 / d1 if d0 >= 1e-5 and d1 >= 1e-5 else 1e-6
     h0 = min(max(h0, smallest_step(t)), abs(span))
     signed = math.copysign(h0, span)
     for i in range(n):
@@ -343,6 +344,14 @@ def integrate(
         accepted += 1
         h *= factor
         t = t_new
+    if status == OUT_OF_STEPS:
+        # The step that will not be made tells which component wants it so short.
+        t_new, h = _next_time(t, h, t_end, max_step)
+        row = scratch + (accepted if rows > 0 else accepted % 2) * width
+        row_new = scratch + (accepted + 1 if rows > 0 else (accepted + 1) % 2) * width
+        y, y_new = shift(memory, row), shift(memory, row_new)
+        _attempt(model, p, t, h, t_new, y, memory, y_new, a, c, k, n, s)
+        counters[CULPRIT] = _worst_component(y, y_new, h, e, k, atol, rtol, n, s)
     clock[T], clock[H], clock[LOG_ERROR] = t, h, log_error
     counters[ACCEPTED], counters[REJECTED], counters[NEXT_SAVE] = accepted, rejected, save
     counters[AFTER_REJECTION] = after_rejection

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sciad.ode.inputs import Inputs
-from sciad.ode.sensitivity.forward import Forward
+from sciad.ode.sensitivity.forward import Forward, check_memory
 
 __all__ = ["DiscreteAdjoint"]
 
@@ -38,6 +38,9 @@ class DiscreteAdjoint:
     """
 
     memory: float = 2.0**29
+
+    def __post_init__(self) -> None:
+        check_memory(self.memory)
 
     @property
     def name(self) -> str:

@@ -11,9 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from sciad.core.errors import InputError
 from sciad.ode.inputs import Inputs
 
-__all__ = ["Forward"]
+__all__ = ["Forward", "check_memory"]
+
+
+def check_memory(memory: Any) -> None:
+    """Refuse what is no number of bytes."""
+    if isinstance(memory, bool) or not isinstance(memory, float | int) or not memory >= 0:
+        raise InputError(f"memory must be a number of bytes, 0 or more, not {memory!r}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,9 @@ class Forward:
     """
 
     memory: float = 2.0**29
+
+    def __post_init__(self) -> None:
+        check_memory(self.memory)
 
     @property
     def name(self) -> str:
