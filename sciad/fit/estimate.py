@@ -1,7 +1,9 @@
 """`fit`: maximum-likelihood estimates of a model's parameters."""
 
+import math
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
@@ -13,11 +15,11 @@ from sciad.fit.data import Data
 from sciad.fit.monitor import BudgetSpent, Callback, Monitor, Stopped
 from sciad.fit.noise import NoiseModel, resolve_noise
 from sciad.fit.objective import Problem
-from sciad.fit.optimisers import Optimiser, choose_optimiser
+from sciad.fit.optimisers import Optimiser, check_options, choose_optimiser
 from sciad.fit.parameters import Parameters
 from sciad.fit.progress import progress_display
 from sciad.fit.result import FitResult
-from sciad.fit.simulation import InitialState, Model, build_simulation
+from sciad.fit.simulation import InitialState, Model, Simulation, build_simulation
 from sciad.fit.starts import draw_starts
 from sciad.fit.threads import one_blas_thread
 from sciad.fit.uncertainty import Uncertainty, uncertainty_at
@@ -30,6 +32,9 @@ __all__ = ["fit", "make_problem"]
 CONVERGED = 1e-4
 
 RESTARTS = 3
+
+RTOL = 1e-8  # of the solver
+SMALLEST_SIZE = 1e-100  # smaller numbers stand for zero
 
 MESSAGES = {
     0: "converged",
@@ -71,9 +76,27 @@ def make_problem(
         y0=y0,
         t0=t0,
         observables=observables,
-        solver={"method": "Tsit5", "rtol": 1e-8, "atol": 1e-8} | dict(solver or {}),
+        solver=dict(solver or {}),
     )
-    return Problem(simulation, data, params, models)
+    atol = RTOL * _smallest_size(simulation, data, params, models)
+    settings = {"method": "Tsit5", "rtol": RTOL, "atol": atol} | dict(solver or {})
+    return Problem(replace(simulation, solver=settings), data, params, models)
+
+
+def _smallest_size(
+    simulation: Simulation, data: Data, params: Parameters, noise: Mapping[str, NoiseModel]
+) -> float:
+    """Size of the smallest thing the solver has to resolve: a power of ten, 1 at most.
+
+    With ``atol = 1e-8`` a concentration of 1e-9 would be integrated without any error control.
+    """
+    start = np.abs(np.array(simulation.initial_state(params.valuesdict()), dtype=float))
+    sizes = [1.0, *start[start > 0]]
+    for name, series in data.items():
+        values = np.abs(series.value[series.value != 0])
+        if values.size:
+            sizes.append(float(values.min() if noise[name].positive else np.median(values)))
+    return 10.0 ** math.floor(math.log10(max(min(sizes), SMALLEST_SIZE)))
 
 
 def fit(
@@ -125,7 +148,8 @@ def fit(
         ``"L-BFGS-B"``, ``"trust-constr"``, ``"SLSQP"``, ``"TNC"``.
     solver : mapping, optional
         Arguments for `sciad.ode.solve_ivp`; default ``{"method": "Tsit5", "rtol": 1e-8,
-        "atol": 1e-8}``.
+        "atol": 1e-8}``, with a smaller `atol` in proportion where data or initial states are
+        smaller than 1.
     n_starts : int, optional
         The first start is the table's; further ones are drawn by Latin hypercube between the
         bounds, on the optimisation axes. The best end counts.
@@ -173,6 +197,7 @@ def fit(
         model, data, params, y0=y0, t0=t0, observables=observables, noise=noise, solver=solver
     )
     optimiser = choose_optimiser(method, problem.sigma_is_fixed)
+    check_options(optimiser, options or {})
     _check_count("n_starts", n_starts)
     if max_nfev is not None:
         _check_count("max_nfev", max_nfev)

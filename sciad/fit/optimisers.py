@@ -11,7 +11,7 @@ from sciad.core.errors import InputError
 from sciad.fit.monitor import Monitor
 from sciad.fit.names import suggestion
 
-__all__ = ["OPTIMISERS", "Optimiser", "choose_optimiser"]
+__all__ = ["OPTIMISERS", "Optimiser", "check_options", "choose_optimiser"]
 
 AxisBounds = tuple[np.ndarray, np.ndarray]
 Run = Callable[[Monitor, np.ndarray, AxisBounds, dict[str, Any]], OptimizeResult]
@@ -45,11 +45,12 @@ def _least_squares(method: str) -> Run:
     ) -> OptimizeResult:
         # the tolerances lie above the solver's noise (rtol = 1e-8 by default)
         settings = {"xtol": 1e-9, "ftol": 1e-12, "gtol": 1e-9, "x_scale": "jac"} | options
+        unit = _natural_lengths(monitor, x0)
         return least_squares(
-            monitor.residuals,
-            x0,
-            jac=monitor.residual_jacobian,
-            bounds=bounds,
+            lambda z: monitor.residuals(z * unit),
+            _within(x0 / unit, bounds, unit),
+            jac=lambda z: monitor.residual_jacobian(z * unit) * unit,
+            bounds=(bounds[0] / unit, bounds[1] / unit),
             method=method,
             **settings,
         )
@@ -71,7 +72,7 @@ def _minimize(method: str, **defaults: Any) -> Run:
             monitor.iterated(z * unit)
 
         lower, upper = bounds[0] / unit, bounds[1] / unit
-        start, extra = x0 / unit, {}
+        start, extra = _within(x0 / unit, bounds, unit), {}
         if method == "trust-constr":
             # an interior-point method cannot leave a bound on which it starts
             inside = np.minimum(0.01, 0.01 * (upper - lower))
@@ -92,6 +93,11 @@ def _minimize(method: str, **defaults: Any) -> Run:
     return run
 
 
+def _within(z: np.ndarray, bounds: AxisBounds, unit: np.ndarray) -> np.ndarray:
+    """Clip scaled start values to the scaled bounds, which rounding may have crossed."""
+    return np.asarray(np.clip(z, bounds[0] / unit, bounds[1] / unit))
+
+
 def _natural_lengths(monitor: Monitor, x0: np.ndarray) -> np.ndarray:
     """How far each parameter can move before the data notice: ``1/sqrt(diag(Fisher))``.
 
@@ -99,8 +105,10 @@ def _natural_lengths(monitor: Monitor, x0: np.ndarray) -> np.ndarray:
     right size; on the bare axes they may leap into the basin of a worse minimum.
     """
     diagonal = np.diag(monitor.information(x0))
-    usable = np.isfinite(diagonal) & (diagonal > 0)
-    return np.divide(1.0, np.sqrt(diagonal), out=np.ones_like(x0), where=usable)
+    usable = (diagonal > 1e-200) & (diagonal < 1e200)
+    lengths = np.divide(1.0, np.sqrt(diagonal), out=np.ones_like(x0), where=usable)
+    lower, upper = monitor.problem.params.axis_bounds()
+    return np.asarray(np.minimum(lengths, upper - lower))
 
 
 FORWARD = "exact Jacobian (forward sensitivities of the accepted steps)"
@@ -125,6 +133,29 @@ OPTIMISERS: Mapping[str, Optimiser] = {
         Optimiser("TNC", _minimize("TNC", ftol=1e-13, gtol=1e-6, maxfun=5000), ADJOINT),
     )
 }
+
+
+def check_options(optimiser: Optimiser, options: Mapping[str, Any]) -> None:
+    """Refuse options that `scipy.optimize.least_squares` does not have, or that `fit` sets.
+
+    Raises
+    ------
+    sciad.InputError
+    """
+    if not optimiser.squares_only:
+        return  # `scipy.optimize.minimize` warns of unknown options itself
+    known = ["ftol", "xtol", "gtol", "x_scale", "tr_solver", "tr_options", "max_nfev", "verbose"]
+    for name in options:
+        if name in ("loss", "f_scale"):
+            raise InputError(
+                f"option {name!r}: a fit maximises the likelihood of its noise model",
+                hint="a robust loss would be another noise model",
+            )
+        if name not in known:
+            raise InputError(
+                f"method {optimiser.name!r} has no option {name!r} in a fit",
+                hint=suggestion(name, known),
+            )
 
 
 def choose_optimiser(method: str, sigma_is_fixed: bool) -> Optimiser:

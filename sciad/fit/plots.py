@@ -90,7 +90,9 @@ def draw_fit(
         _draw_residuals(lower, result, name, chosen[name])
         panel.align_ylabels([upper, lower])
     figure.suptitle(title or _title(result), x=0.02, ha="left", fontsize=11.5)
-    figure.supxlabel(CAPTION, x=0.98, ha="right", fontsize=7.5, color="0.35")
+    # one panel is too narrow for the whole line
+    caption = CAPTION if columns > 1 else CAPTION.replace("; ", ";\n")
+    figure.supxlabel(caption, x=0.98, ha="right", fontsize=7.5, color="0.35")
     return figure
 
 

@@ -50,7 +50,10 @@ def _run(result: "FitResult") -> str:
 
 
 def _solver(result: "FitResult") -> str:
-    settings = {key: f"{key} = {value}" for key, value in result.solver.items()}
+    settings = {
+        key: f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
+        for key, value in result.solver.items()
+    }
     settings["method"] = result.solver["method"]
     stats = result.solver_stats
     how = "compiled" if stats["compiled"] else "not compiled"

@@ -137,7 +137,10 @@ class FitResult(OptimizeResult):
     def _times(self, name: str, times: Any) -> np.ndarray:
         if name not in self.problem.data:
             raise InputError(f"no observable {name!r}", hint=suggestion(name, self.problem.data))
-        own = np.array(times, dtype=float)
+        try:
+            own = np.array(times, dtype=float)
+        except (TypeError, ValueError):
+            own = np.empty(0)
         if own.ndim != 1 or not own.size or not np.all(np.isfinite(own)):
             raise InputError("times must be a sequence of finite numbers")
         if np.any(np.diff(own) < 0) or own[0] < self.problem.simulation.t0:

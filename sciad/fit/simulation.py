@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.errors import InputError, IntegrationError, SciadError
+from sciad.core.errors import InputError, IntegrationError, SciadError, user_location
 from sciad.core.tracer import primal_of
 from sciad.core.transforms import call
 from sciad.fit.names import duplicates, suggestion
@@ -31,6 +31,7 @@ class Observed(dict[str, Any]):
     def __missing__(self, name: object) -> Any:
         raise InputError(
             f"{self.user} asks for the parameter {name!r}, which is not in the table",
+            where=user_location(),
             hint=suggestion(name, self),
         )
 
@@ -106,7 +107,8 @@ class Simulation:
     ) -> Any:
         observable = self.observables[name]
         if callable(observable):
-            return call(observable, times, y if columns is None else y[:, columns], p)
+            seen = call(observable, times, y if columns is None else y[:, columns], p)
+            return call(np.array, seen) if isinstance(seen, list | tuple) else seen
         return y[observable] if columns is None else y[observable, columns]
 
 
@@ -154,11 +156,12 @@ def build_simulation(
     """
     if not callable(model):
         raise InputError(f"the model must be a function (t, y, p), got {model!r}")
+    _check_solver(solver)
     states, start = _initial_state(y0, params)
     first = min(float(series[0]) for series in times.values())
     last = max(float(series[-1]) for series in times.values())
-    origin = first if t0 is None else float(t0)
-    if not (np.isfinite(origin) and origin <= first):
+    origin = first if t0 is None else _finite("t0", t0)
+    if origin > first:
         raise InputError(f"t0 = {origin:g} lies after the first measurement at time {first:g}")
     if last <= origin:
         raise InputError(f"there is no measurement after the initial time t0 = {origin:g}")
@@ -167,6 +170,25 @@ def build_simulation(
     _try_model(simulation, params)
     _try_observables(simulation, params, times)
     return simulation
+
+
+def _finite(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise InputError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+def _check_solver(options: Mapping[str, Any]) -> None:
+    for name in ("fun", "t_span", "y0", "t_eval", "args"):
+        if name in options:
+            raise InputError(
+                f"solver may not set {name!r}: model, data and the arguments of fit do",
+                hint='give options of the solver such as {"rtol": 1e-10, "atol": 1e-12}',
+            )
 
 
 def _initial_state(
@@ -197,7 +219,10 @@ def _initial_state(
             )
     repeated = duplicates(entry for entry in entries if isinstance(entry, str))
     if repeated:
-        raise InputError(f"y0 uses the parameter {repeated[0]!r} for two states")
+        raise InputError(
+            f"y0 uses the parameter {repeated[0]!r} for two states",
+            hint="if that is meant, give y0 as a function of p",
+        )
     return states, tuple(e if isinstance(e, str) else float(e) for e in entries)
 
 

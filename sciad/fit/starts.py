@@ -39,6 +39,12 @@ def draw_starts(
             )
     from scipy.stats import qmc  # takes a while to import, and is needed only here
 
-    sampler = qmc.LatinHypercube(d=len(params.free), seed=np.random.default_rng(seed))
+    try:
+        generator = np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"seed must be an integer, 0 or more, or a numpy Generator, got {seed!r}"
+        ) from None
+    sampler = qmc.LatinHypercube(d=len(params.free), seed=generator)
     drawn = [qmc.scale(sampler.random(n_starts), lower, upper) for _ in range(1 + SPARES)]
     return np.concatenate([first, *drawn])[: n_starts * (1 + SPARES)]

@@ -56,13 +56,13 @@ def uncertainty_at(problem: Problem, x: np.ndarray, gradient: np.ndarray) -> Unc
     """Covariance and verdicts at `x`, where the likelihood has this gradient."""
     names, n = problem.params.free, x.size
     root = problem.fisher_root(x)
-    at_bound = _at_bounds(problem, x, gradient)
+    lengths = np.linalg.norm(root, axis=0)
+    at_bound = _at_bounds(problem, x, gradient, lengths)
     verdicts = [
         f"{names[i]} lies at its {side} bound: it has no standard error, and those of the others "
         "take it as fixed"
         for i, side in at_bound.items()
     ]
-    lengths = np.linalg.norm(root, axis=0)
     silent = [i for i in range(n) if lengths[i] == 0 and i not in at_bound]
     if silent:
         verdicts.append(
@@ -86,10 +86,20 @@ def uncertainty_at(problem: Problem, x: np.ndarray, gradient: np.ndarray) -> Unc
     )
 
 
-def _at_bounds(problem: Problem, x: np.ndarray, gradient: np.ndarray) -> dict[int, str]:
-    """Free parameters at a bound that the gradient presses them against."""
+def _at_bounds(
+    problem: Problem, x: np.ndarray, gradient: np.ndarray, lengths: np.ndarray
+) -> dict[int, str]:
+    """Free parameters at a bound that the gradient presses them against.
+
+    `lengths` are the inverses of the parameters' conditional standard errors. Interior-point
+    methods stop this side of a bound: a hundredth of that error is near enough, if the gradient
+    says that the likelihood would gain by more.
+    """
     lower, upper = problem.params.axis_bounds()
-    near = 1e-6 * (1.0 + np.abs(x))  # interior-point methods stop this side of it
+    room = np.where(np.isfinite(upper - lower), 1e-3 * (upper - lower), 0.0)
+    near = np.minimum(room, np.divide(0.01, lengths, out=room.copy(), where=lengths > 0))
+    near[np.abs(gradient) <= 0.01 * lengths] = 0.0
+    near += 1e-12 * np.abs(x)  # rounding
     found = {}
     for i in range(x.size):
         if x[i] - lower[i] <= near[i] and gradient[i] > 0:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from sciad.core.errors import InputError
+from sciad.core.errors import InputError, NotDifferentiableError
 from sciad.fit import Data, LogNormal, Normal, Parameter, Parameters, fit
 from sciad.fit.estimate import _verdict
 from sciad.ode import SlowModelWarning
@@ -103,6 +103,66 @@ def test_observables_are_functions_of_the_states():
     )  # fmt: skip
     assert result.params["rate"].value == pytest.approx(0.4, abs=1e-6)
     assert result.params["gain"].value == pytest.approx(2.0, abs=1e-6)
+
+
+def test_an_observable_may_return_a_list(decay_case, decay_fit):
+    result = fit(
+        **decay_case.arguments
+        | {"y0": ["c_0"], "observables": {"c": lambda t, y, p: [1.0 * value for value in y[0]]}}
+    )
+    assert result.params["k"].value == pytest.approx(decay_fit.params["k"].value, rel=1e-6)
+
+
+def oscillator(t, y, p):
+    return [y[1], -p["omega"] * p["omega"] * y[0]]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-12])
+def test_small_states_are_integrated_as_well_as_large_ones(size):
+    """A tolerance of 1e-8 would not control the error of a solution of size 1e-12 at all."""
+    t = np.linspace(0.0, 10.0, 41)
+    params = Parameters([Parameter("omega", 6.4, min=5.0, max=8.0)])
+    result = fit(
+        oscillator, {"time": t, "x": size * np.cos(6.5 * t)}, params, y0={"x": size, "v": 0.0},
+        noise=Normal(0.01 * size), progress=False,
+    )  # fmt: skip
+    assert result.success, result.message
+    assert result.params["omega"].value == pytest.approx(6.5, rel=1e-7)
+    assert 1e-10 * size < result.solver["atol"] <= 1e-8 * size
+
+
+def shallow(t, y, p):
+    return [-p["k"] * 1e-14 * y[0]]
+
+
+def steep(t, y, p):
+    return [-p["k"] * 1e14 * y[0]]
+
+
+@pytest.mark.parametrize("method", ["least_squares", "dogbox", "L-BFGS-B", "trust-constr"])
+@pytest.mark.parametrize(("model", "unit"), [(shallow, 1e14), (steep, 1e-14)])
+@pytest.mark.parametrize("bounded", [True, False])
+def test_huge_and_tiny_parameters_on_a_linear_scale(model, unit, method, bounded):
+    t = np.linspace(0.0, 5.0, 12)
+    bounds = {"min": 1e-4 * unit, "max": 1e4 * unit} if bounded else {}
+    result = fit(
+        model, {"time": t, "c": 2.0 * np.exp(-0.3 * t)}, [Parameter("k", unit, **bounds)],
+        y0={"c": 2.0}, noise=Normal(0.05), method=method, progress=False,
+    )  # fmt: skip
+    assert result.success, result.message
+    assert result.verdicts == ()
+    assert result.params["k"].value == pytest.approx(0.3 * unit, rel=1e-5)
+
+
+def test_a_random_model_is_a_mistake_not_a_failure(decay_case):
+    dice = np.random.default_rng(0)
+
+    def model(t, y, p):
+        return [-p["k"] * y[0] * (1.0 + 0.01 * dice.random())]
+
+    arguments = decay_case.arguments | {"model": model, "solver": {"rtol": 1e-2, "atol": 1e-2}}
+    with pytest.warns(SlowModelWarning), pytest.raises(NotDifferentiableError, match="random"):
+        fit(**arguments)
 
 
 def test_observables_have_their_own_times():

@@ -22,6 +22,15 @@ def panels(figure):
     return [panel.axes for panel in figure.subfigs]
 
 
+@pytest.mark.parametrize("which", ["decay_fit", "prey_fit"])
+def test_the_caption_fits_into_the_picture(which, request):
+    figure = draw_fit(request.getfixturevalue(which))
+    figure.draw_without_rendering()
+    caption = next(text for text in figure.texts if text.get_text().startswith("bands"))
+    extent, page = caption.get_window_extent(), figure.bbox
+    assert page.x0 <= extent.x0 <= extent.x1 <= page.x1
+
+
 def test_picture_shows_data_curve_bands_and_residuals(prey_fit):
     figure = draw_fit(prey_fit, title="Predator and prey")
     assert figure.get_suptitle() == "Predator and prey"

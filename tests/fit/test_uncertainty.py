@@ -123,6 +123,27 @@ def test_parameter_at_a_bound_is_named(decay_case, method, start):
     assert result.params["k"].stderr > 0
 
 
+def test_interior_point_stops_short_of_a_bound_on_a_logarithmic_scale(decay_case):
+    """It ends 1e-5 away from the bound, a thousandth of the parameter's standard error."""
+    params = decay_case.arguments["params"].replace("k", value=1.2, min=1.0)
+    result = fit(**(decay_case.arguments | {"params": params, "method": "trust-constr"}))
+    assert result.success, result.message
+    assert result.verdicts[0].startswith("k lies at its lower bound")
+
+
+@pytest.mark.parametrize("bound", [{"min": 0.3 * (1 - 1e-6)}, {"max": 0.3 * (1 + 1e-6)}])
+def test_best_value_beside_a_bound_has_a_standard_error(bound):
+    """Nothing presses it against the bound, however near that is."""
+    t = np.linspace(0.0, 5.0, 12)
+    params = [Parameter("k", 0.3, **({"min": 0.1, "max": 1.0} | bound)), Parameter("c_0", 2.1)]
+    result = fit(
+        lambda t, y, p: [-p["k"] * y[0]], {"time": t, "c": 2.0 * np.exp(-0.3 * t)}, params,
+        y0={"c": "c_0"}, noise=Normal(0.05), progress=False,
+    )  # fmt: skip
+    assert result.verdicts == ()
+    assert result.params["k"].stderr > 0
+
+
 # Bands.
 
 
@@ -187,6 +208,7 @@ def test_no_band_without_variance_no_prediction_band_without_sigma():
         ({"times": [-1.0, 0.5]}, "must ascend from the initial time 0"),
         ({"times": {"d": [1.0]}}, "no observable 'd'"),
         ({"times": [1.0, np.nan]}, "finite"),
+        ({"times": "now"}, "times must be a sequence of finite numbers"),
         ({"level": 95}, "level must lie between 0 and 1, got 95"),
     ],
 )
