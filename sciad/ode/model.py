@@ -290,7 +290,7 @@ def _agrees(
     status = evaluate(model.value, t0, y0, p, out)
     expected = np.asarray(first, dtype=float)
     if status == 0 and _close(out, expected):
-        return self.native is None or self.native.holds(function)
+        return True
     error = IntegrationError(
         f"the compiled value at t = {t0!r} is {out}, Python gives {expected}", where=model.where
     )
