@@ -1,12 +1,14 @@
 """Built-in functions of Python and parts of the standard library that would drop a derivative."""
 
+import functools
 import math
+import operator
 
 import numpy as np
 
-from sciad.core.apply import elementwise
+from sciad.core.apply import bind, elementwise
 from sciad.core.rules import Elementwise, substitute
-from sciad.core.tracer import dtype_of, is_wrapped, primal_of
+from sciad.core.tracer import Scalar, any_traced, dtype_of, is_wrapped, primal_of
 
 __all__: list[str] = []
 
@@ -47,10 +49,42 @@ def dist(p, q):
     return hypot(*(a - b for a, b in zip(p, q, strict=True)))
 
 
+class Total:
+    """Sum of numbers by a function that rounds in its own way (since Python 3.12 `sum` does)."""
+
+    def __init__(self, name, function):
+        self.name = name
+        self.function = function
+
+    def value(self, *numbers):
+        return bind(self, *numbers) if any_traced(numbers) else self.function(numbers)
+
+    def vjp(self, g, out, *numbers):
+        return (g,) * len(numbers)
+
+    def jvp(self, tangents, out, *numbers):
+        present = [t for t in tangents if t is not None]
+        return functools.reduce(operator.add, present)
+
+
+def _are_numbers(values):
+    return all(type(v) is Scalar or isinstance(v, float | int | np.floating) for v in values)
+
+
+@substitute(sum)
+def sum_(iterable, /, start=0):
+    """``sum``."""
+    items = [start, *iterable]
+    if not _are_numbers(items) or not any_traced(items):
+        return sum(items[1:], start)
+    return bind(Total("sum", lambda numbers: sum(numbers[1:], numbers[0])), *items)
+
+
 @substitute(math.fsum)
 def fsum(seq):
     """``math.fsum``."""
-    return sum(seq, 0.0)
+    items = list(seq)
+    return bind(Total("math.fsum", math.fsum), *items)
 
 
 @substitute(math.prod)
@@ -77,10 +111,34 @@ def array_modf(x):
 
 if hasattr(math, "sumprod"):
 
+    class SumOfProducts:
+        """``math.sumprod`` of two halves of the arguments, which rounds once."""
+
+        name = "math.sumprod"
+
+        def value(self, *numbers):
+            if any_traced(numbers):
+                return bind(self, *numbers)
+            half = len(numbers) // 2
+            return math.sumprod(numbers[:half], numbers[half:])
+
+        def vjp(self, g, out, *numbers):
+            half = len(numbers) // 2
+            return tuple(g * number for number in (*numbers[half:], *numbers[:half]))
+
+        def jvp(self, tangents, out, *numbers):
+            half = len(numbers) // 2
+            others = (*numbers[half:], *numbers[:half])
+            parts = [t * n for t, n in zip(tangents, others, strict=True) if t is not None]
+            return functools.reduce(operator.add, parts)
+
     @substitute(math.sumprod)
     def sumprod(p, q):
         """``math.sumprod``."""
-        return sum(a * b for a, b in zip(p, q, strict=True))
+        p, q = list(p), list(q)
+        if len(p) != len(q):
+            raise ValueError("Inputs are not the same length")
+        return bind(SumOfProducts(), *p, *q)
 
 
 @substitute("statistics.mean", "statistics.fmean")

@@ -414,3 +414,21 @@ def test_value_is_that_of_numpy(function, args):
     expected = function(*args)
     np.testing.assert_array_equal(np.asarray(value), np.asarray(expected))
     assert np.asarray(value).dtype == np.asarray(expected).dtype
+
+
+X5 = [0.1, 0.2, 0.3, 1e-17, 2.1]
+SUMS = {
+    "sum": lambda *x: sum(x),
+    "sum with start": lambda *x: sum([x[0] * x[1], 2, x[4]], 1.5),
+    "sum of a generator": lambda *x: sum(v * v for v in x),
+    "fsum": lambda *x: math.fsum(x) * math.fsum([x[0], 2]),
+}
+if hasattr(math, "sumprod"):
+    SUMS["sumprod"] = lambda *x: math.sumprod([1, 2.0, x[0]], [x[4], x[1], x[2]])
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_sums_round_as_in_the_plain_program(name):
+    value, _ = sciad.vjp(SUMS[name], *X5)
+    assert value == SUMS[name](*X5)
+    check_grads(SUMS[name], tuple(X5), order=2)
