@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.integrate
-from lotka_volterra_limit import loss_and_gradient
+from limits.lotka_volterra import loss_and_gradient
 
 import sciad
 from sciad.ode import DiscreteAdjoint, Forward, solve_ivp

@@ -1,4 +1,4 @@
-"""The limit of `lotka_volterra.py`: solver, model and adjoint written by hand in one njit function.
+"""The limit of `../lotka_volterra.py`: solver, model and adjoint by hand in one njit function.
 
 Nothing here is general: two states and four parameters live in registers, the tableau is made of
 literals, the derivative of the model is typed in. It uses sciad's step-size controller and takes
