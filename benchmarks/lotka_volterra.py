@@ -61,9 +61,14 @@ def reference_states(x: np.ndarray, times: np.ndarray, dtype: type = float) -> n
     """Solve once more with SciPy, very accurately; complex inputs for complex steps."""
     rates = dict(zip(RATES, x[:4], strict=True))
     found = scipy.integrate.solve_ivp(
-        lambda t, y: np.array(model(t, y, rates)), (times[0], times[-1]), x[4:].astype(dtype),
-        "DOP853", t_eval=times, rtol=1e-13, atol=1e-13,
-    )  # fmt: skip
+        lambda t, y: np.array(model(t, y, rates)),
+        (times[0], times[-1]),
+        x[4:].astype(dtype),
+        "DOP853",
+        t_eval=times,
+        rtol=1e-13,
+        atol=1e-13,
+    )
     return found.y
 
 
@@ -96,9 +101,15 @@ def with_sciad(times: np.ndarray, data: np.ndarray, seconds: float, name: str, h
 
     def loss(rates, start):
         found = solve_ivp(
-            model, span, start, t_eval=times, args=(rates,), rtol=TOLERANCE, atol=TOLERANCE,
+            model,
+            span,
+            start,
+            t_eval=times,
+            args=(rates,),
+            rtol=TOLERANCE,
+            atol=TOLERANCE,
             sensitivity=how,
-        )  # fmt: skip
+        )
         return ((found.y - data) ** 2).sum()
 
     gradient = sciad.value_and_grad(loss, argnums=(0, 1))
@@ -116,9 +127,15 @@ def with_pullback(times: np.ndarray, data: np.ndarray, seconds: float) -> Row:
 
     def run() -> np.ndarray:
         found = solve_ivp(
-            model, span, START, t_eval=times, args=(RATES,), rtol=TOLERANCE, atol=TOLERANCE,
+            model,
+            span,
+            START,
+            t_eval=times,
+            args=(RATES,),
+            rtol=TOLERANCE,
+            atol=TOLERANCE,
             sensitivity=DiscreteAdjoint(),
-        )  # fmt: skip
+        )
         residuals = found.y - data
         (residuals * residuals).sum()
         by_start, (by_rates,) = found.pullback(2.0 * residuals)
@@ -131,9 +148,15 @@ def with_scipy(times: np.ndarray, data: np.ndarray, seconds: float) -> Row:
     def loss(x):
         rates = dict(zip(RATES, x[:4], strict=True))
         found = scipy.integrate.solve_ivp(
-            model, (times[0], times[-1]), x[4:], "RK45", t_eval=times, args=(rates,),
-            rtol=TOLERANCE, atol=TOLERANCE,
-        )  # fmt: skip
+            model,
+            (times[0], times[-1]),
+            x[4:],
+            "RK45",
+            t_eval=times,
+            args=(rates,),
+            rtol=TOLERANCE,
+            atol=TOLERANCE,
+        )
         return ((found.y - data) ** 2).sum()
 
     x = np.array([*RATES.values(), *START])
@@ -174,9 +197,18 @@ def with_diffrax(times: np.ndarray, data: np.ndarray, seconds: float) -> list[Ro
                 def loss(arguments, s=solver, c=controller, a=adjoint):
                     rates, start = arguments
                     found = diffrax.diffeqsolve(
-                        term, s, times[0], times[-1], None, start, rates, adjoint=a,
-                        saveat=diffrax.SaveAt(ts=times), stepsize_controller=c, max_steps=16384,
-                    )  # fmt: skip
+                        term,
+                        s,
+                        times[0],
+                        times[-1],
+                        None,
+                        start,
+                        rates,
+                        adjoint=a,
+                        saveat=diffrax.SaveAt(ts=times),
+                        stepsize_controller=c,
+                        max_steps=16384,
+                    )
                     return ((found.ys.T - data) ** 2).sum()
 
                 if how == "forward":

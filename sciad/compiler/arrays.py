@@ -126,9 +126,10 @@ def as_memory(low: Lowering, value: StaticArray, node: ast.AST) -> Memory:
 
         if cells.frozen is not None:
             low.refuse(
-                "an array that differs between paths is indexed by a computed index", node,
+                "an array that differs between paths is indexed by a computed index",
+                node,
                 "keep one array and overwrite its elements",
-            )  # fmt: skip
+            )
         raise Restart(cells.site)
     first = int(index.flat[0]) if index.size else 0
     steps = [
@@ -203,9 +204,10 @@ def fill_cells(low: Lowering, cells: Cells, items: list[Operand]) -> None:
 def _float(low: Lowering, x: Operand, node: ast.AST) -> Operand:
     if x.type is not FLOAT:
         low.refuse(
-            "an array of integers or bools in memory cannot be compiled", node,
+            "an array of integers or bools in memory cannot be compiled",
+            node,
             "make it an array of floats (1.0 * ...), or use it where it is computed",
-        )  # fmt: skip
+        )
     return x
 
 

@@ -85,9 +85,10 @@ def attribute_of(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstrac
     if scalar_type(found) is not None:
         if owner.__name__ not in _CONSTANT_MODULES:
             low.refuse(
-                f"the number {owner.__name__}.{name} would be frozen into compiled code", node,
+                f"the number {owner.__name__}.{name} would be frozen into compiled code",
+                node,
                 f"write: from {owner.__name__} import {name}",
-            )  # fmt: skip
+            )
         return const(found)
     wrapped = low.wrap(found, owner.__name__, name)
     if isinstance(wrapped, Missing):
@@ -115,9 +116,10 @@ def call(
         apply = lambda *operands: scalar_call(low, function, operands, node)
         return whole.elementwise(low, apply, args, node)
     return low.refuse(
-        f"{ast.unparse(node.func)} has no compiled form", node,
+        f"{ast.unparse(node.func)} has no compiled form",
+        node,
         "leave this part outside the compiled function, or write it with basic arithmetic",
-    )  # fmt: skip
+    )
 
 
 def _method(low: Lowering, target: Method, args: Arguments, named, node: ast.Call) -> Abstract:
@@ -133,8 +135,9 @@ def _method(low: Lowering, target: Method, args: Arguments, named, node: ast.Cal
     if isinstance(owner, StaticArray | Memory) and name == "fill":
         indexing.store_all(low, owner, args[0], node)
         return Object(None)
-    return low.refuse(f"the method {name!r} has no compiled form", node,
-               "write it with indices and arithmetic")  # fmt: skip
+    return low.refuse(
+        f"the method {name!r} has no compiled form", node, "write it with indices and arithmetic"
+    )
 
 
 def _exactly(low: Lowering, args: Arguments, named, least: int, most: int, node: ast.Call) -> None:

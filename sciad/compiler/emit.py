@@ -35,10 +35,22 @@ from sciad.compiler.tapesize import frames_per_iteration
 __all__ = ["Emitted", "emit", "literal"]
 
 _INFIX = {
-    "add": ("+", 5), "sub": ("-", 5), "mul": ("*", 6), "div": ("/", 6), "floordiv": ("//", 6),
-    "mod": ("%", 6), "pow": ("**", 8), "lt": ("<", 4), "le": ("<=", 4), "gt": (">", 4),
-    "ge": (">=", 4), "eq": ("==", 4), "ne": ("!=", 4), "and": ("and", 2), "or": ("or", 1),
-}  # fmt: skip
+    "add": ("+", 5),
+    "sub": ("-", 5),
+    "mul": ("*", 6),
+    "div": ("/", 6),
+    "floordiv": ("//", 6),
+    "mod": ("%", 6),
+    "pow": ("**", 8),
+    "lt": ("<", 4),
+    "le": ("<=", 4),
+    "gt": (">", 4),
+    "ge": (">=", 4),
+    "eq": ("==", 4),
+    "ne": ("!=", 4),
+    "and": ("and", 2),
+    "or": ("or", 1),
+}
 _ATOM = 9
 _PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call"}
 _INDENT = "    "

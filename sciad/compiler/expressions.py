@@ -35,12 +35,22 @@ __all__ = ["binary", "condition", "evaluate", "make_list"]
 
 _serial = count(1)
 _CODES = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv",
-    ast.Mod: "mod", ast.Pow: "pow",
-}  # fmt: skip
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.Pow: "pow",
+}
 _COMPARE = {
-    ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne",
-}  # fmt: skip
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
 
 
 def evaluate(low: Lowering, node: ast.expr) -> Abstract:
@@ -127,8 +137,9 @@ def _filled(low: Lowering, model: ListOf, n: Operand, node: ast.AST) -> Abstract
     """[x] * n with n known at run time."""
     items = indexing.sequence(low, model, node)
     if len(items) != 1 or not is_scalar(items[0]):
-        low.refuse("a list repeated a number of times known only at run time", node,
-                   "use np.full(n, x)")  # fmt: skip
+        low.refuse(
+            "a list repeated a number of times known only at run time", node, "use np.full(n, x)"
+        )
     made = arrays.allocate(low, (n,), "zeros", node, is_list=True)
     indexing.store_all(low, made, items[0], node)
     return made
@@ -139,8 +150,11 @@ def make_list(low: Lowering, items: list[Abstract], node: ast.AST) -> Abstract:
     if low.site(node) not in low.in_memory:
         return ListOf(low.cells(items, node))
     if not all(is_scalar(x) and x.type is FLOAT for x in items):
-        low.refuse("a list of something other than floats is indexed by a computed index", node,
-                   "make it an array")  # fmt: skip
+        low.refuse(
+            "a list of something other than floats is indexed by a computed index",
+            node,
+            "make it an array",
+        )
     made: Any = arrays.allocate(low, (const(len(items)),), "empty", node, is_list=True)
     for k, x in enumerate(items):
         low.b.effect("store", made.buffer, const(k), x)

@@ -62,8 +62,11 @@ def _constant_key(value: Any) -> str:
     if isinstance(value, types.CodeType):
         return code_digest(value)
     if isinstance(value, tuple | frozenset):
-        return repr(sorted(map(_constant_key, value)) if isinstance(value, frozenset)
-                    else [_constant_key(v) for v in value])  # fmt: skip
+        return repr(
+            sorted(map(_constant_key, value))
+            if isinstance(value, frozenset)
+            else [_constant_key(v) for v in value]
+        )
     if isinstance(value, types.ModuleType):
         return f"module {value.__name__}"
     return _identity(value)

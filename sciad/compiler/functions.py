@@ -63,13 +63,23 @@ _NAMES: dict[tuple[str, str], tuple[Any, ...]] = {
 _EMITTED = {f: name for name, functions in _NAMES.items() for f in functions}
 _TO_INT = {math.floor: "floor", math.ceil: "ceil", math.trunc: "trunc"}
 _OPERATORS = {
-    np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div",
-    np.true_divide: "div", np.floor_divide: "floordiv", np.remainder: "mod", np.mod: "mod",
-}  # fmt: skip
+    np.add: "add",
+    np.subtract: "sub",
+    np.multiply: "mul",
+    np.divide: "div",
+    np.true_divide: "div",
+    np.floor_divide: "floordiv",
+    np.remainder: "mod",
+    np.mod: "mod",
+}
 _COMPARISONS = {
-    np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge",
-    np.equal: "eq", np.not_equal: "ne",
-}  # fmt: skip
+    np.less: "lt",
+    np.less_equal: "le",
+    np.greater: "gt",
+    np.greater_equal: "ge",
+    np.equal: "eq",
+    np.not_equal: "ne",
+}
 
 
 def callables_of(name: tuple[str, str]) -> tuple[Any, ...]:

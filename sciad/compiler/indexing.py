@@ -120,8 +120,11 @@ def _part(low: Lowering, node: ast.expr) -> Any:
         return low.b.cast(value, INT) if value.type is not FLOAT else value
     if isinstance(value, Object) and isinstance(value.value, str):
         return value
-    return low.refuse(f"the index {ast.unparse(node)} cannot be compiled", node,
-               "use numbers, slices, or constant keys")  # fmt: skip
+    return low.refuse(
+        f"the index {ast.unparse(node)} cannot be compiled",
+        node,
+        "use numbers, slices, or constant keys",
+    )
 
 
 def item(
@@ -150,18 +153,20 @@ def item(
     from sciad.compiler.lower import describe
 
     return low.refuse(
-        f"{describe(owner)} is indexed, which is neither an array of floats nor a structure", node,
+        f"{describe(owner)} is indexed, which is neither an array of floats nor a structure",
+        node,
         "make it an array of floats; for indices, a tuple of ints",
-    )  # fmt: skip
+    )
 
 
 def _of_tuple(low: Lowering, owner: TupleOf, index: tuple, node: ast.AST) -> Abstract:
     known = _known(index)
     if known is None or len(known) != 1:
         low.refuse(
-            "a tuple or list of parameters is indexed by a computed index", node,
+            "a tuple or list of parameters is indexed by a computed index",
+            node,
             "make it an array, or use constant indices",
-        )  # fmt: skip
+        )
     if isinstance(known[0], slice):
         return TupleOf(owner.items[known[0]], (), owner.kind)
     if not -len(owner.items) <= known[0] < len(owner.items):
@@ -175,8 +180,11 @@ def _list_place(low: Lowering, owner: ListOf, index: tuple, node: ast.AST) -> in
         from sciad.compiler.lower import Restart
 
         if owner.cells.frozen is not None:
-            low.refuse("a list that differs between paths is indexed by a computed index", node,
-                       "use an array and overwrite its elements")  # fmt: skip
+            low.refuse(
+                "a list that differs between paths is indexed by a computed index",
+                node,
+                "use an array and overwrite its elements",
+            )
         raise Restart(owner.cells.site)
     if len(known) != 1 or isinstance(known[0], slice):
         low.refuse("a slice of a list cannot be compiled", node, "use an array")
@@ -301,8 +309,9 @@ def store(low: Lowering, owner: Abstract, index: tuple, value: Abstract, node: a
             return
         owner = as_memory(low, owner, node)
     if not isinstance(owner, Memory):
-        low.refuse("a store into something that is not an array", node,
-                   "build a new tuple or dict instead")  # fmt: skip
+        low.refuse(
+            "a store into something that is not an array", node, "build a new tuple or dict instead"
+        )
     store_all(low, _view(low, owner, index, node), value, node)
 
 
@@ -327,8 +336,11 @@ def store_all(low: Lowering, target: StaticArray | Memory, value: Abstract, node
             low.set_cell(target.cells, cell, low.b.cast(x, FLOAT), node)
         return
     if not target.writable:
-        low.refuse("an array that belongs to the caller is written to", node,
-                   "work on a copy: x = x.copy()")  # fmt: skip
+        low.refuse(
+            "an array that belongs to the caller is written to",
+            node,
+            "work on a copy: x = x.copy()",
+        )
     if not is_scalar(value) and target.shape != ():
         value = copied(low, value, node)
     at = element_of(low, value, target.shape, node)
@@ -375,9 +387,10 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
     if isinstance(value, Elements):
         return sequence(low, settled(low, value, node), node)
     return low.refuse(
-        "a loop over, or unpacking of, something whose length is not known", node,
+        "a loop over, or unpacking of, something whose length is not known",
+        node,
         "use range(len(...)) and indices",
-    )  # fmt: skip
+    )
 
 
 def unpacked(low: Lowering, value: Abstract, n: int, node: ast.AST) -> list[Abstract]:

@@ -221,8 +221,12 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
     flags = {(low.frame.serial, name) for name in until}
     for key, value in attempt.after.items():
         old = base.get(key)
-        if key in plan.lost or (old is not None and key not in plan.carried and key not in flags
-                                and same(attempt.before[key], value)):  # fmt: skip
+        if key in plan.lost or (
+            old is not None
+            and key not in plan.carried
+            and key not in flags
+            and same(attempt.before[key], value)
+        ):
             continue
         if isinstance(old, Missing) and old is not UNSET:
             old = None
@@ -270,8 +274,9 @@ def _guard_sharing(low, plan, attempt, base, stored, born, node) -> None:
             if id(cells) in written and cells.serial < born:
                 low.refuse(
                     f"the loop rebinds {_label(key)!r} and also writes to the array it stood for",
-                    node, "overwrite the elements of one array, or make a new one each time",
-                )  # fmt: skip
+                    node,
+                    "overwrite the elements of one array, or make a new one each time",
+                )
             cells.frozen = cells.frozen or FROZEN
 
 
@@ -306,9 +311,19 @@ def _finish(low, plan, attempt, bounds, base, location) -> None:
         start, stop, step = bounds.start, bounds.stop, bounds.step
     kind = "while" if bounds is None else "range"
     loop = Loop(
-        kind, attempt.index, start, stop, step, tuple(params), tuple(inits), attempt.region,
-        tuple(outs), attempt.until, None, location,
-    )  # fmt: skip
+        kind,
+        attempt.index,
+        start,
+        stop,
+        step,
+        tuple(params),
+        tuple(inits),
+        attempt.region,
+        tuple(outs),
+        attempt.until,
+        None,
+        location,
+    )
     low.b.region.nodes.append(loop)
 
 

@@ -178,18 +178,23 @@ class Lowering:
     def writable(self, cells: Cells, node: ast.AST) -> None:
         """Refuse writes into arguments and into storage that has been joined with another."""
         if cells.element is not FLOAT:
-            self.refuse("an array of integers or bools is written to", node,
-                        "make it an array of floats: write 0.0 for 0")  # fmt: skip
+            self.refuse(
+                "an array of integers or bools is written to",
+                node,
+                "make it an array of floats: write 0.0 for 0",
+            )
         if cells.buffer is not None:
             self.refuse(
-                "an array that belongs to the caller is written to", node,
+                "an array that belongs to the caller is written to",
+                node,
                 "work on a copy: x = x.copy()",
-            )  # fmt: skip
+            )
         if cells.frozen is not None:
             self.refuse(
-                f"an array is written to that {cells.frozen}", node,
+                f"an array is written to that {cells.frozen}",
+                node,
                 "work on a copy, or keep one array and overwrite its elements",
-            )  # fmt: skip
+            )
 
     def wrap(self, value: Any, module: str, name: str) -> Abstract:
         """Abstract value of an object found in a module; replaced by the front end."""
@@ -233,8 +238,11 @@ class Lowering:
         statements.execute(self, self.bodies[tree])
         result = self.env[(frame.serial, VALUE)]
         if isinstance(result, Missing) and not self.dead:
-            self.refuse(f"what the function returns is not clear: {result.reason}", tree,
-                        "return values of the same structure on every path")  # fmt: skip
+            self.refuse(
+                f"what the function returns is not clear: {result.reason}",
+                tree,
+                "return values of the same structure on every path",
+            )
         for key in [k for k in self.env if k[0] == frame.serial]:
             del self.env[key]
         self.frames.pop()
@@ -254,8 +262,10 @@ class Lowering:
         if not is_fresh(target.function.__code__, found.node):
             refuse(
                 f"the file of {found.qualname} was changed after it was imported",
-                found.filename, found.node, "import it again, or restart",
-            )  # fmt: skip
+                found.filename,
+                found.node,
+                "import it again, or restart",
+            )
         check_syntax(found.node, found.filename)
         return found.node, found.filename
 
@@ -333,10 +343,16 @@ def describe(value: Abstract) -> str:
     if isinstance(value, ListOf):
         return "a list"
     return {
-        "TupleOf": "a tuple or list", "Structure": "a structure", "StaticArray": "an array",
-        "Memory": "an array", "Elements": "an array", "RangeOf": "a range", "Method": "a method",
-        "Pythonic": "a function", "Closure": "a function",
-    }.get(type(value).__name__, "a value")  # fmt: skip
+        "TupleOf": "a tuple or list",
+        "Structure": "a structure",
+        "StaticArray": "an array",
+        "Memory": "an array",
+        "Elements": "an array",
+        "RangeOf": "a range",
+        "Method": "a method",
+        "Pythonic": "a function",
+        "Closure": "a function",
+    }.get(type(value).__name__, "a value")
 
 
 def _local_names(tree: Any) -> set[str]:

@@ -261,9 +261,10 @@ def _outputs(low: Any, value: Abstract, n_out: int, place: Any) -> tuple[Operand
         return tuple(const(0.0) for _ in range(n_out))
     if not _is_vector(low, value, place):
         low.refuse(
-            f"the function returns {describe(value)} that is not a vector of numbers", place,
+            f"the function returns {describe(value)} that is not a vector of numbers",
+            place,
             "return a list, tuple or one-dimensional array",
-        )  # fmt: skip
+        )
     scalars = leaves(low, settled(low, value, place), low.env)
     _expect(low, const(len(scalars)), n_out, place)
     return tuple(low.b.cast(x, FLOAT) for x in scalars)
@@ -286,16 +287,20 @@ def _expect(low: Any, count: Operand | None, n_out: int, place: Any) -> None:
     elif count is None or count.value != n_out:
         shown = "no vector" if count is None else f"{count.value} numbers"
         low.refuse(
-            f"the function returns {shown} where {n_out} are expected", place,
+            f"the function returns {shown} where {n_out} are expected",
+            place,
             "return a list, tuple or one-dimensional array of that length",
-        )  # fmt: skip
+        )
 
 
 # -- emission ------------------------------------------------------------------------------------
 def _module(
-    owner: NativeFunction, kind: str, arguments: list[tuple[str, int | None]], body: list[str],
+    owner: NativeFunction,
+    kind: str,
+    arguments: list[tuple[str, int | None]],
+    body: list[str],
     emitted: Emitted,
-) -> str:  # fmt: skip
+) -> str:
     """Text of a module with one C function; `arguments` are (name, length or None for a float)."""
     types = ", ".join("float64" if size is None else _POINTER for _, size in arguments)
     names = ", ".join(name if size is None else f"{name}_" for name, size in arguments)

@@ -185,9 +185,10 @@ def plain_call(program: Program, args: tuple, kinds: tuple) -> Any:
 def _int64(lengths: list[int], integers: list[int]) -> np.ndarray:
     if integers and not all(-LIMIT < n < LIMIT for n in integers):
         raise InputError(
-            "an integer argument does not fit into 64 bits", where=user_location(),
+            "an integer argument does not fit into 64 bits",
+            where=user_location(),
             hint="give it as a float",
-        )  # fmt: skip
+        )
     return np.array(lengths + integers, dtype=np.int64)
 
 
@@ -402,9 +403,13 @@ def second_order(node: CallNode, c: Any, x: Any, dx: Any, dc: Any) -> tuple[Any,
     bars, changes = made.empty(), made.empty()
     turned = [np.zeros(np.shape(g)) if d is None else d for g, d in zip(c, dc, strict=True)]
     made.run(
-        "hvp", *split.packed(list(c)), *bars,
-        *made.duals(dx), *split.packed(turned), *changes,
-    )  # fmt: skip
+        "hvp",
+        *split.packed(list(c)),
+        *bars,
+        *made.duals(dx),
+        *split.packed(turned),
+        *changes,
+    )
     return made.split(changes)
 
 

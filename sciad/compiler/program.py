@@ -283,8 +283,11 @@ class _Results:
             return ("dict", [(k, self.layout(item)) for k, item in value.items.items()])
         if isinstance(value, StaticArray):
             if value.cells.element is not FLOAT:
-                self.low.refuse("an array of integers or bools is returned", self.place,
-                                "return floats: multiply by 1.0")  # fmt: skip
+                self.low.refuse(
+                    "an array of integers or bools is returned",
+                    self.place,
+                    "return floats: multiply by 1.0",
+                )
             for k in value.index.ravel():
                 self.scalars.append(self.low.b.cast(self.low.cell(value.cells, int(k)), FLOAT))
             return ("array", value.shape)
@@ -293,9 +296,10 @@ class _Results:
         if isinstance(value, Object) and value.value is None:
             return ("none",)
         return self.low.refuse(
-            f"{describe(value)} cannot be returned from compiled code", self.place,
+            f"{describe(value)} cannot be returned from compiled code",
+            self.place,
             "return numbers, arrays, tuples, lists or dicts",
-        )  # fmt: skip
+        )
 
     def buffer(self, value: Memory) -> Any:
         """Describe a result in memory: a fresh buffer that nothing else refers to."""

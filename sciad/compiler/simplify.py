@@ -193,10 +193,20 @@ class _Numbering:
         body.results = pick(body.results)
         self.b.region.nodes.append(
             Loop(
-                node.kind, node.index, start, stop, step, pick(node.params), pick(inits), body,
-                pick(node.outs), until, node.trips, node.location,
+                node.kind,
+                node.index,
+                start,
+                stop,
+                step,
+                pick(node.params),
+                pick(inits),
+                body,
+                pick(node.outs),
+                until,
+                node.trips,
+                node.location,
             )
-        )  # fmt: skip
+        )
 
 
 def _selectable(region: Region) -> bool:

@@ -56,9 +56,10 @@ def machine_code(path: Path, function: Any) -> types.ModuleType:
         root = python_function(getattr(function, "__func__", function))
         where = None if root is None else f"{home_of(function)}:{root.__code__.co_firstlineno}"
         raise CompileError(
-            f"Numba cannot compile {path}: {str(error).splitlines()[0]}", where=where,
+            f"Numba cannot compile {path}: {str(error).splitlines()[0]}",
+            where=where,
             hint="please report this program; follow it eagerly (without jit) until then",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _failure(failure: Failure) -> tuple[str, str, str | None]:

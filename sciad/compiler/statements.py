@@ -90,9 +90,10 @@ def assign(low: Lowering, target: ast.expr, value: Abstract) -> None:
         indexing.store(low, owner, indexing.subscript(low, target.slice), value, target)
     else:
         low.refuse(
-            f"assignment to {ast.unparse(target)} cannot be compiled", target,
+            f"assignment to {ast.unparse(target)} cannot be compiled",
+            target,
             "assign to a name or to an element of an array",
-        )  # fmt: skip
+        )
 
 
 def _augmented(low: Lowering, node: ast.AugAssign) -> None:

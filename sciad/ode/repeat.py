@@ -34,9 +34,14 @@ def check_repeatable(trajectory: Any, right_side: RightSide) -> None:
         for i in reversed(range(trajectory.steps)):
             t, h = float(times[i]), float(trajectory.lengths[i])
             slopes, again = advance(
-                lambda s, y: right_side(s, y.copy(), leaves), t, h, float(times[i + 1]), states[i],
-                None, tableau,
-            )  # fmt: skip
+                lambda s, y: right_side(s, y.copy(), leaves),
+                t,
+                h,
+                float(times[i + 1]),
+                states[i],
+                None,
+                tableau,
+            )
             size = np.abs(states[i]) + np.abs(h) * np.max(np.abs(slopes), axis=0)
             room = OWN_ROUNDING * size + ROUNDING_OF_OTHERS * np.max(size)
             if not np.all(np.abs(again - states[i + 1]) <= room):  # true for NaN

@@ -206,10 +206,26 @@ class Trajectory:
             stop = max(step - pace.steps, 0)
             began = time.perf_counter()
             save = self.model.run(
-                transpose, self.model.vjp, self.model.value, self.p, p_bar, tableau.packed,
-                tableau.stages, self.grid, self.tape, self.rows, step, stop, times, bars, save,
-                t_right, y_bar, slope_bar, work,
-            )  # fmt: skip
+                transpose,
+                self.model.vjp,
+                self.model.value,
+                self.p,
+                p_bar,
+                tableau.packed,
+                tableau.stages,
+                self.grid,
+                self.tape,
+                self.rows,
+                step,
+                stop,
+                times,
+                bars,
+                save,
+                t_right,
+                y_bar,
+                slope_bar,
+                work,
+            )
             if save == DERIVATIVE_FAILED:
                 self._derivative_failed()
             if stop == 0:
@@ -237,10 +253,27 @@ class Trajectory:
             t_end = self.t_end if stop == self.steps else self.grid[2 * stop]
             began = time.perf_counter()
             save = self.model.run(
-                push_forward, self.model.jvp, self.model.value, self.p, flat_p, tableau.packed,
-                tableau.stages, self.grid, self.tape, self.rows, step, stop, times, flat_out, save,
-                t_end, states_dot, slopes_dot, self.n, work,
-            )  # fmt: skip
+                push_forward,
+                self.model.jvp,
+                self.model.value,
+                self.p,
+                flat_p,
+                tableau.packed,
+                tableau.stages,
+                self.grid,
+                self.tape,
+                self.rows,
+                step,
+                stop,
+                times,
+                flat_out,
+                save,
+                t_end,
+                states_dot,
+                slopes_dot,
+                self.n,
+                work,
+            )
             if save == DERIVATIVE_FAILED:
                 self._derivative_failed()
             if stop == self.steps:
@@ -292,10 +325,25 @@ def integrate(
     while True:
         began = time.perf_counter()
         run.status = model.run(
-            kernel.integrate, model.value, p, run.clock, run.counters, steering, settings.atol,
-            packed, stages, times, run.saves, run.grid, run.tape, run.rows, run.stage_buffer,
-            run.slopes_tape, pace.steps, settings.max_num_steps,
-        )  # fmt: skip
+            kernel.integrate,
+            model.value,
+            p,
+            run.clock,
+            run.counters,
+            steering,
+            settings.atol,
+            packed,
+            stages,
+            times,
+            run.saves,
+            run.grid,
+            run.tape,
+            run.rows,
+            run.stage_buffer,
+            run.slopes_tape,
+            pace.steps,
+            settings.max_num_steps,
+        )
         if run.status == kernel.PAUSED:
             pace.learn(time.perf_counter() - began)
         elif run.status == kernel.BUFFER_FULL:

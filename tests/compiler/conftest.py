@@ -51,9 +51,13 @@ class StrictTape(dict):
 
         take = lambda tape, slot: self.pop(slot)
         return {
-            "tape_put": put, "tape_put_int": put, "tape_get": take, "tape_get_int": take,
-            "tape_grow": grow, "tape_free": lambda tape: None,
-        }  # fmt: skip
+            "tape_put": put,
+            "tape_put_int": put,
+            "tape_get": take,
+            "tape_get_int": take,
+            "tape_grow": grow,
+            "tape_free": lambda tape: None,
+        }
 
 
 class Numpy:
@@ -77,9 +81,13 @@ def run_emitted(text):
     plain = lambda *args, **options: lambda function: function
     tape = StrictTape()
     namespace = {
-        "np": Numpy(), "math": math, "cfunc": plain, "njit": plain,
-        "carray": lambda data, n: StrictArray(data), **tape.functions(),
-    }  # fmt: skip
+        "np": Numpy(),
+        "math": math,
+        "cfunc": plain,
+        "njit": plain,
+        "carray": lambda data, n: StrictArray(data),
+        **tape.functions(),
+    }
     exec(compile(text, "<emitted>", "exec"), namespace)
     return namespace["function"], tape
 

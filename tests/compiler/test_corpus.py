@@ -14,9 +14,13 @@ from sciad.compiler import native
 from sciad.core.transforms import jvp, vjp
 
 PARAMETERS = {
-    "a": 1.3, "b": 0.7, "c": [0.2, 1.1], "m": np.array([[1.0, 2.0], [3.0, 0.5]]), "n": 3,
+    "a": 1.3,
+    "b": 0.7,
+    "c": [0.2, 1.1],
+    "m": np.array([[1.0, 2.0], [3.0, 0.5]]),
+    "n": 3,
     "mode": "x",
-}  # fmt: skip
+}
 STATE = np.array([0.45, 0.83])
 TIME = 0.37
 
@@ -291,9 +295,10 @@ def mixed_int_and_float(t, y, p):
 
 
 PROGRAMS = [
-    f for f in list(globals().values())
+    f
+    for f in list(globals().values())
     if callable(f) and getattr(f, "__module__", None) == __name__ and f is not piecewise
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -375,10 +380,20 @@ def test_jvp_and_vjp_are_transposed(program, results):
 
 
 COMPILED = [
-    straight_line, computed_index, while_with_break, helper_calls, double_buffer, aliases,
-    extremes_and_remainders, mixed_int_and_float, comprehension_and_powers, constants_decide,
-    return_from_loop, rebound_array, globals_are_inputs,
-]  # fmt: skip
+    straight_line,
+    computed_index,
+    while_with_break,
+    helper_calls,
+    double_buffer,
+    aliases,
+    extremes_and_remainders,
+    mixed_int_and_float,
+    comprehension_and_powers,
+    constants_decide,
+    return_from_loop,
+    rebound_array,
+    globals_are_inputs,
+]
 
 
 @pytest.mark.parametrize("program", COMPILED, ids=lambda f: f.__name__)

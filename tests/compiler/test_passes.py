@@ -327,19 +327,33 @@ def test_emitted_expressions_keep_their_grouping(emitted):
     x, y, z = (Value(name, FLOAT) for name in "xyz")
     b = Builder()
     results = (
-        b.sub(x, b.sub(y, z)), b.div(x, b.div(y, z)), b.mul(b.add(x, y), z), b.neg(b.add(x, y)),
-        b.pure("pow", b.neg(x), const(2)), b.pure("pow", b.pure("pow", x, const(2)), const(3)),
-        b.pure("mod", x, b.mul(y, z)), b.sub(x, const(-2.0)), b.mul(x, const(-2.0)),
+        b.sub(x, b.sub(y, z)),
+        b.div(x, b.div(y, z)),
+        b.mul(b.add(x, y), z),
+        b.neg(b.add(x, y)),
+        b.pure("pow", b.neg(x), const(2)),
+        b.pure("pow", b.pure("pow", x, const(2)), const(3)),
+        b.pure("mod", x, b.mul(y, z)),
+        b.sub(x, const(-2.0)),
+        b.mul(x, const(-2.0)),
         b.pure("select", b.compare("lt", x, y), b.add(x, y), z),
-    )  # fmt: skip
+    )
     b.region.results = results
     at = (3.0, 5.0, 7.0)
     found = execute(Function("f", (x, y, z), b.region), emitted, *at)[1:]
     x, y, z = at
     assert found == (
-        x - (y - z), x / (y / z), (x + y) * z, -(x + y), (-x) ** 2, (x**2) ** 3, x % (y * z),
-        x - -2.0, x * -2.0, x + y if x < y else z,
-    )  # fmt: skip
+        x - (y - z),
+        x / (y / z),
+        (x + y) * z,
+        -(x + y),
+        (-x) ** 2,
+        (x**2) ** 3,
+        x % (y * z),
+        x - -2.0,
+        x * -2.0,
+        x + y if x < y else z,
+    )
 
 
 def test_parallel_assignment_of_carried_values(emitted):
@@ -347,9 +361,16 @@ def test_parallel_assignment_of_carried_values(emitted):
     p, q, out, other = (Value(name, FLOAT) for name in ("a", "b", "a", "b"))
     body.results = (q, p)
     loop = Loop(
-        "range", Value("i", INT), const(0), n, const(1), (p, q), (const(1.0), const(2.0)), body,
+        "range",
+        Value("i", INT),
+        const(0),
+        n,
+        const(1),
+        (p, q),
+        (const(1.0), const(2.0)),
+        body,
         (out, other),
-    )  # fmt: skip
+    )
     b.region.nodes.append(loop)
     b.region.results = (out, other)
     assert execute(Function("f", (n,), b.region), emitted, 3) == (0, 2.0, 1.0)
@@ -362,9 +383,16 @@ def test_a_carried_value_read_late_is_not_overwritten_early(emitted):
         grown = b.add(p, const(1.0))
         body.results = (grown, b.add(q, b.mul(p, const(10.0))))
     loop = Loop(
-        "range", Value("i", INT), const(0), n, const(1), (p, q), (const(0.0), const(0.0)), body,
+        "range",
+        Value("i", INT),
+        const(0),
+        n,
+        const(1),
+        (p, q),
+        (const(0.0), const(0.0)),
+        body,
         (out, other),
-    )  # fmt: skip
+    )
     b.region.nodes.append(loop)
     b.region.results = (out, other)
     assert execute(Function("f", (n,), b.region), emitted, 4) == (0, 4.0, 60.0)

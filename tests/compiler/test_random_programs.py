@@ -23,9 +23,14 @@ def helper(x, k):
 """
 SCALARS = ("u", "v", "w")
 RANGES = [
-    (0, 40, 1), (1, 39, 1), (39, 0, -1), (38, -1, -3), (0, 3, 1), (5, 5, 1),
+    (0, 40, 1),
+    (1, 39, 1),
+    (39, 0, -1),
+    (38, -1, -3),
+    (0, 3, 1),
+    (5, 5, 1),
     (0, "int(6 * p[0])", 1),
-]  # fmt: skip
+]
 
 
 class Writer:
@@ -53,17 +58,28 @@ class Writer:
             return self.atom()
         x, y = self.expression(depth - 1), self.expression(depth - 1)
         forms = [
-            f"({x} + {y})", f"({x} - {y})", f"(0.5 * {x} * {y})", f"math.tanh({x})",
-            f"np.sin({x})", f"({x} / (1.0 + {y} * {y}))", f"(-{x})", f"({x} if {y} > 0.1 else {y})",
-            f"max({x}, {y})", f"abs({x})", f"math.sqrt(1.0 + {x} ** 2)", f"np.dot(b, b) * {x}",
-            f"(a[2:9:3] * {x}).sum()", f"helper({x}, 0.4)",
-        ]  # fmt: skip
+            f"({x} + {y})",
+            f"({x} - {y})",
+            f"(0.5 * {x} * {y})",
+            f"math.tanh({x})",
+            f"np.sin({x})",
+            f"({x} / (1.0 + {y} * {y}))",
+            f"(-{x})",
+            f"({x} if {y} > 0.1 else {y})",
+            f"max({x}, {y})",
+            f"abs({x})",
+            f"math.sqrt(1.0 + {x} ** 2)",
+            f"np.dot(b, b) * {x}",
+            f"(a[2:9:3] * {x}).sum()",
+            f"helper({x}, 0.4)",
+        ]
         return r.choice(forms)
 
     def condition(self):
         x, y = self.expression(1), self.expression(1)
-        form = self.random.choice(["{} > {}", "{} < {}", "not {} > {}", "{} > 0.3 and {} < 1.0",
-                                   "{} > 0.9 or {} > 0.5"])  # fmt: skip
+        form = self.random.choice(
+            ["{} > {}", "{} < {}", "not {} > {}", "{} > 0.3 and {} < 1.0", "{} > 0.9 or {} > 0.5"]
+        )
         return form.format(x, y)
 
     def statement(self, in_loop):

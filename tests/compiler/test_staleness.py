@@ -105,9 +105,12 @@ def test_another_process_sees_an_edited_helper(files):
         files.write("stale_helper4", HELPER, factor=factor)
         environment = {**os.environ, "PYTHONPATH": str(files.directory)}
         done = subprocess.run(
-            [sys.executable, "-B", "-c", program], env=environment, capture_output=True, text=True,
+            [sys.executable, "-B", "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
             check=True,
-        )  # fmt: skip
+        )
         found.append(float(done.stdout))
     assert found == [3.0, 4.0]
 

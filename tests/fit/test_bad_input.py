@@ -136,12 +136,16 @@ def test_measured_quantity_that_is_no_state():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"params": [Parameter("alpha", 0.5, vary=False), Parameter("prey_0", 1.0, vary=False)]},
-         "no parameter is free"),
+        (
+            {"params": [Parameter("alpha", 0.5, vary=False), Parameter("prey_0", 1.0, vary=False)]},
+            "no parameter is free",
+        ),
         ({"data": {"time": TIME, "prey": [1.0, math.nan, 3.0]}}, "'prey': value is nan in row 1"),
         ({"data": {"time": [0.0, 2.0, 1.0], "prey": [1, 2, 3]}}, "'prey': times are not sorted"),
-        ({"noise": LogNormal(0.1), "data": {"time": TIME, "prey": [1.0, -2.0, 3.0]}},
-         "log-normal noise needs positive data, but 'prey' is -2 at time 1"),
+        (
+            {"noise": LogNormal(0.1), "data": {"time": TIME, "prey": [1.0, -2.0, 3.0]}},
+            "log-normal noise needs positive data, but 'prey' is -2 at time 1",
+        ),
         ({"noise": Normal("sigma")}, "'sigma', which is not in the table"),
         ({"t0": 0.5}, "t0 = 0.5 lies after the first measurement at time 0"),
         ({"t0": math.nan}, "t0 must be a finite number, got nan"),
@@ -149,15 +153,22 @@ def test_measured_quantity_that_is_no_state():
         ({"solver": {"t_eval": [1.0]}}, "solver may not set 't_eval'"),
         ({"noise": Normal(0.1), "options": {"ftoll": 1e-3}}, "no option 'ftoll'.*\n.*'ftol'"),
         ({"noise": Normal(0.1), "options": {"loss": "soft_l1"}}, "'loss': a fit maximises"),
-        ({"n_starts": 2, "seed": "many", "params": [Parameter("alpha", 0.5, min=0.1, max=1.0)],
-          "y0": {"prey": 1.0, "hunter": 1.0}}, "seed must be an integer"),
+        (
+            {
+                "n_starts": 2,
+                "seed": "many",
+                "params": [Parameter("alpha", 0.5, min=0.1, max=1.0)],
+                "y0": {"prey": 1.0, "hunter": 1.0},
+            },
+            "seed must be an integer",
+        ),
         ({"data": {"time": [1.0], "prey": [1.0]}}, "no measurement after the initial time t0 = 1"),
         ({"method": "L-BFGSB"}, "unknown method 'L-BFGSB'\n.*'L-BFGS-B'"),
         ({"n_starts": 0}, "n_starts must be a positive integer, got 0"),
         ({"n_starts": 2.5}, "n_starts must be a positive integer, got 2.5"),
         ({"max_nfev": 0}, "max_nfev must be a positive integer, got 0"),
     ],
-)  # fmt: skip
+)
 def test_bad_arguments(changes, message):
     with pytest.raises(InputError, match=message):
         attempt(**changes)

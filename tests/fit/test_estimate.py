@@ -18,9 +18,15 @@ from sciad.ode import SlowModelWarning
 def test_least_squares_agrees_with_curve_fit(decay_case, decay_fit):
     """`scipy.optimize.curve_fit` of the closed solution: estimates, errors, covariance."""
     values, covar = curve_fit(
-        lambda t, k, c: c * np.exp(-k * t), decay_case.time, decay_case.value, p0=[1.0, 1.0],
-        sigma=np.full(25, decay_case.sigma), absolute_sigma=True, ftol=1e-14, xtol=1e-14,
-    )  # fmt: skip
+        lambda t, k, c: c * np.exp(-k * t),
+        decay_case.time,
+        decay_case.value,
+        p0=[1.0, 1.0],
+        sigma=np.full(25, decay_case.sigma),
+        absolute_sigma=True,
+        ftol=1e-14,
+        xtol=1e-14,
+    )
     assert decay_fit.method == "least_squares"
     assert decay_fit.success
     np.testing.assert_allclose(list(decay_fit.params.valuesdict().values()), values, rtol=1e-6)
@@ -97,10 +103,14 @@ def test_observables_are_functions_of_the_states():
     total = 2.0 * (np.exp(0.4 * t) + 3.0 * np.exp(-t))
     params = Parameters([Parameter("rate", 0.1, min=-2, max=2), Parameter("gain", 1.0)])
     result = fit(
-        growth, {"time": t, "total": total}, params, y0=[1.0, 3.0],
+        growth,
+        {"time": t, "total": total},
+        params,
+        y0=[1.0, 3.0],
         observables={"total": lambda t, y, p: p["gain"] * (y[0] + y[1])},
-        noise=Normal(0.01), progress=False,
-    )  # fmt: skip
+        noise=Normal(0.01),
+        progress=False,
+    )
     assert result.params["rate"].value == pytest.approx(0.4, abs=1e-6)
     assert result.params["gain"].value == pytest.approx(2.0, abs=1e-6)
 
@@ -123,9 +133,13 @@ def test_small_states_are_integrated_as_well_as_large_ones(size):
     t = np.linspace(0.0, 10.0, 41)
     params = Parameters([Parameter("omega", 6.4, min=5.0, max=8.0)])
     result = fit(
-        oscillator, {"time": t, "x": size * np.cos(6.5 * t)}, params, y0={"x": size, "v": 0.0},
-        noise=Normal(0.01 * size), progress=False,
-    )  # fmt: skip
+        oscillator,
+        {"time": t, "x": size * np.cos(6.5 * t)},
+        params,
+        y0={"x": size, "v": 0.0},
+        noise=Normal(0.01 * size),
+        progress=False,
+    )
     assert result.success, result.message
     assert result.params["omega"].value == pytest.approx(6.5, rel=1e-7)
     assert 1e-10 * size < result.solver["atol"] <= 1e-8 * size
@@ -146,9 +160,14 @@ def test_huge_and_tiny_parameters_on_a_linear_scale(model, unit, method, bounded
     t = np.linspace(0.0, 5.0, 12)
     bounds = {"min": 1e-4 * unit, "max": 1e4 * unit} if bounded else {}
     result = fit(
-        model, {"time": t, "c": 2.0 * np.exp(-0.3 * t)}, [Parameter("k", unit, **bounds)],
-        y0={"c": 2.0}, noise=Normal(0.05), method=method, progress=False,
-    )  # fmt: skip
+        model,
+        {"time": t, "c": 2.0 * np.exp(-0.3 * t)},
+        [Parameter("k", unit, **bounds)],
+        y0={"c": 2.0},
+        noise=Normal(0.05),
+        method=method,
+        progress=False,
+    )
     assert result.success, result.message
     assert result.verdicts == ()
     assert result.params["k"].value == pytest.approx(0.3 * unit, rel=1e-5)
@@ -174,11 +193,17 @@ def test_observables_have_their_own_times():
     }
     params = Parameters([Parameter("rate", 0.1, min=-2, max=2), Parameter("factor", 1.0)])
     result = fit(
-        growth, data, params, y0=[1.0, 3.0],
-        observables={"total": lambda t, y, p: y[0] + 3.0 * np.exp(-t),
-                     "double": lambda t, y, p: p["factor"] * y[0]},
-        noise=Normal(0.01), progress=False,
-    )  # fmt: skip
+        growth,
+        data,
+        params,
+        y0=[1.0, 3.0],
+        observables={
+            "total": lambda t, y, p: y[0] + 3.0 * np.exp(-t),
+            "double": lambda t, y, p: p["factor"] * y[0],
+        },
+        noise=Normal(0.01),
+        progress=False,
+    )
     assert result.params["rate"].value == pytest.approx(0.4, abs=1e-6)
     assert result.params["factor"].value == pytest.approx(2.0, abs=1e-6)
     np.testing.assert_allclose(result.residuals, 0.0, atol=1e-4)
@@ -189,18 +214,26 @@ def test_initial_state_as_a_function_and_earlier_t0():
     params = Parameters([Parameter("rate", 0.2, min=-2, max=2), Parameter("share", 0.5)])
     first, second = 0.75 * 4.0 * np.exp(0.3 * t), 0.25 * 4.0 * np.exp(-t)
     result = fit(
-        growth, {"time": t, "a": first, "b": second}, params, t0=0.0,
+        growth,
+        {"time": t, "a": first, "b": second},
+        params,
+        t0=0.0,
         y0=lambda p: [4.0 * p["share"], 4.0 * (1.0 - p["share"])],
-        noise=Normal(0.01), progress=False,
-    )  # fmt: skip
+        noise=Normal(0.01),
+        progress=False,
+    )
     assert result.params["rate"].value == pytest.approx(0.3, abs=1e-6)
     assert result.params["share"].value == pytest.approx(0.75, abs=1e-6)
 
 
 def test_noise_column_weighs_the_data():
     """Two constants measured at unequal precision: the weighted mean."""
-    data = {"observable": ["c"] * 3, "time": [0.0, 1.0, 2.0], "value": [1.0, 2.0, 4.0],
-            "noise": [0.1, 0.2, 0.4]}  # fmt: skip
+    data = {
+        "observable": ["c"] * 3,
+        "time": [0.0, 1.0, 2.0],
+        "value": [1.0, 2.0, 4.0],
+        "noise": [0.1, 0.2, 0.4],
+    }
     params = Parameters([Parameter("c_0", 1.0)])
     result = fit(lambda t, y, p: [0.0 * y[0]], data, params, y0={"c": "c_0"}, progress=False)
     weights = 1 / np.array([0.1, 0.2, 0.4]) ** 2
@@ -390,9 +423,15 @@ def test_model_that_fails_for_some_values(model, curve, truth, reason, method):
     t = np.linspace(0.0, 1.5, 9)
     params = Parameters([Parameter("k", 1.2, min=0.01, max=50.0, scale="log10")])
     result = fit(
-        model, {"time": t, "c": curve(t)}, params, y0={"c": 1.0}, noise=Normal(0.01),
-        method=method, n_starts=6, progress=False,
-    )  # fmt: skip
+        model,
+        {"time": t, "c": curve(t)},
+        params,
+        y0={"c": 1.0},
+        noise=Normal(0.01),
+        method=method,
+        n_starts=6,
+        progress=False,
+    )
     assert result.success, result.message
     assert result.params["k"].value == pytest.approx(truth, rel=1e-5)
     assert result.failures
@@ -415,9 +454,14 @@ def test_prediction_without_likelihood_is_a_recorded_failure():
     t = np.linspace(0.0, 1.0, 6)
     params = Parameters([Parameter("slope", -0.5, min=-20.0, max=20.0)])
     result = fit(
-        lambda t, y, p: [p["slope"] + 0.0 * y[0]], {"time": t, "y": 1.0 + 5.0 * t}, params,
-        y0={"y": 1.0}, noise=LogNormal(0.1), n_starts=5, progress=False,
-    )  # fmt: skip
+        lambda t, y, p: [p["slope"] + 0.0 * y[0]],
+        {"time": t, "y": 1.0 + 5.0 * t},
+        params,
+        y0={"y": 1.0},
+        noise=LogNormal(0.1),
+        n_starts=5,
+        progress=False,
+    )
     assert result.params["slope"].value == pytest.approx(5.0, rel=1e-6)
     assert any("needs a positive" in reason for reason in result.failures)
 

@@ -27,9 +27,14 @@ def complex_step(monkeypatch):
     def solve(fun, span, y0, *, method, t_eval, args, **tolerances):
         (p,) = args
         real = sciad.ode.solve_ivp(
-            fun, span, np.real(y0), method, args=({k: np.real(v) for k, v in p.items()},),
-            dense_output=True, **tolerances,
-        )  # fmt: skip
+            fun,
+            span,
+            np.real(y0),
+            method,
+            args=({k: np.real(v) for k, v in p.items()},),
+            dense_output=True,
+            **tolerances,
+        )
         steps = real.sol.ts
         grid = Grid(steps[:-1], np.diff(steps), *span)
         y = replay(lambda t, w: np.array(fun(t, w, p)), np.array(y0), grid, METHODS[method], t_eval)
@@ -128,18 +133,24 @@ def test_likelihood_is_that_of_scipy():
     table = Data(data)
     params = Parameters([Parameter("level", 1.7, min=0.1, max=9.0), Parameter("other", 2.2)])
     problem = make_problem(
-        constant, table, params, y0={"a": "level", "b": "other"},
+        constant,
+        table,
+        params,
+        y0={"a": "level", "b": "other"},
         noise={"a": Normal(), "b": Normal()},
-    )  # fmt: skip
+    )
     expected = -stats.norm.logpdf(a, 1.7, 1.0).sum() - stats.norm.logpdf(b, 2.2, noise).sum()
     assert problem.nllh(params.axis_values()) == pytest.approx(expected, rel=1e-12)
 
     params = Parameters([*params.values(), Parameter("s", 0.3, scale="log10")])
     wide = {"a": ([0.0, 1.0, 2.0], a), "b": ([0.0, 2.0], b)}
     problem = make_problem(
-        constant, wide, params, y0={"a": "level", "b": "other"},
+        constant,
+        wide,
+        params,
+        y0={"a": "level", "b": "other"},
         noise={"a": LogNormal("s"), "b": Normal(0.5)},
-    )  # fmt: skip
+    )
     expected = -stats.lognorm.logpdf(a, 0.3, scale=1.7).sum() - stats.norm.logpdf(b, 2.2, 0.5).sum()
     assert problem.nllh(params.axis_values()) == pytest.approx(expected, rel=1e-12)
 

@@ -40,8 +40,11 @@ def test_picture_shows_data_curve_bands_and_residuals(prey_fit):
         assert upper.get_title(loc="left") == name
         labels = upper.get_legend_handles_labels()[1]
         assert labels == [
-            "95 % band of new measurements", "95 % band of the curve", "fitted median", "measured",
-        ]  # fmt: skip
+            "95 % band of new measurements",
+            "95 % band of the curve",
+            "fitted median",
+            "measured",
+        ]
         np.testing.assert_array_equal(upper.lines[-1].get_ydata(), series.value)
         assert lower.get_xlabel() == "time"
     residuals = np.concatenate([lower.lines[-1].get_ydata() for _, lower in panels(figure)])

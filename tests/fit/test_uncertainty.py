@@ -38,9 +38,14 @@ def test_covariance_against_the_curvature_of_the_likelihood():
     value = 2.0 * np.exp(-0.9 * t) + 1e-3 * rng.standard_normal(t.size)
     params = Parameters([Parameter("k", 1.0), Parameter("c_0", 1.0)])
     result = fit(
-        lambda t, y, p: [-p["k"] * y[0]], {"time": t, "c": value}, params, y0={"c": "c_0"},
-        noise=Normal(1e-3), progress=False, solver={"rtol": 1e-11, "atol": 1e-12},
-    )  # fmt: skip
+        lambda t, y, p: [-p["k"] * y[0]],
+        {"time": t, "c": value},
+        params,
+        y0={"c": "c_0"},
+        noise=Normal(1e-3),
+        progress=False,
+        solver={"rtol": 1e-11, "atol": 1e-12},
+    )
     h = 2e-4
     e = h * np.eye(2)
 
@@ -60,9 +65,13 @@ def test_standard_errors_cover_the_truth_as_often_as_they_should():
     for _ in range(40):
         value = 3.0 * np.exp(-0.6 * t + 0.2 * rng.standard_normal(t.size))
         result = fit(
-            lambda t, y, p: [-p["k"] * y[0]], {"time": t, "c": value}, params, y0={"c": 3.0},
-            noise=LogNormal("s"), progress=False,
-        )  # fmt: skip
+            lambda t, y, p: [-p["k"] * y[0]],
+            {"time": t, "c": value},
+            params,
+            y0={"c": 3.0},
+            noise=LogNormal("s"),
+            progress=False,
+        )
         rows = result.params
         hits.append(abs(rows["k"].value - 0.6) < rows["k"].stderr)
     assert 0.45 < np.mean(hits) < 0.9
@@ -78,13 +87,20 @@ def product(t, y, p):
 def test_product_of_two_parameters_is_not_identified():
     t = np.linspace(0.0, 2.0, 9)
     params = Parameters(
-        [Parameter("a", 1.0, min=0.1, max=10), Parameter("b", 1.0, min=0.1, max=10),
-         Parameter("c_0", 2.0)]
-    )  # fmt: skip
+        [
+            Parameter("a", 1.0, min=0.1, max=10),
+            Parameter("b", 1.0, min=0.1, max=10),
+            Parameter("c_0", 2.0),
+        ]
+    )
     result = fit(
-        product, {"time": t, "c": 3.0 * np.exp(-0.5 * t)}, params, y0={"c": "c_0"},
-        noise=Normal(0.1), progress=False,
-    )  # fmt: skip
+        product,
+        {"time": t, "c": 3.0 * np.exp(-0.5 * t)},
+        params,
+        y0={"c": "c_0"},
+        noise=Normal(0.1),
+        progress=False,
+    )
     assert len(result.verdicts) == 1
     assert result.verdicts[0].startswith("a and b cannot be identified")
     assert result.params["a"].stderr is None
@@ -137,9 +153,13 @@ def test_best_value_beside_a_bound_has_a_standard_error(bound):
     t = np.linspace(0.0, 5.0, 12)
     params = [Parameter("k", 0.3, **({"min": 0.1, "max": 1.0} | bound)), Parameter("c_0", 2.1)]
     result = fit(
-        lambda t, y, p: [-p["k"] * y[0]], {"time": t, "c": 2.0 * np.exp(-0.3 * t)}, params,
-        y0={"c": "c_0"}, noise=Normal(0.05), progress=False,
-    )  # fmt: skip
+        lambda t, y, p: [-p["k"] * y[0]],
+        {"time": t, "c": 2.0 * np.exp(-0.3 * t)},
+        params,
+        y0={"c": "c_0"},
+        noise=Normal(0.05),
+        progress=False,
+    )
     assert result.verdicts == ()
     assert result.params["k"].stderr > 0
 
@@ -154,9 +174,13 @@ def test_bands_of_a_straight_line_are_the_textbook_ones():
     value = 1.0 + 0.5 * t + 0.2 * rng.standard_normal(t.size)
     params = Parameters([Parameter("a", 0.0), Parameter("b", 0.0)])
     result = fit(
-        lambda t, y, p: [p["b"] + 0.0 * y[0]], {"time": t, "y": value}, params, y0={"y": "a"},
-        noise=Normal(0.2), progress=False,
-    )  # fmt: skip
+        lambda t, y, p: [p["b"] + 0.0 * y[0]],
+        {"time": t, "y": value},
+        params,
+        y0={"y": "a"},
+        noise=Normal(0.2),
+        progress=False,
+    )
     design = np.stack([np.ones(12), t], axis=-1)
     covar = 0.04 * np.linalg.inv(design.T @ design)
     grid = np.array([0.0, 2.5, 7.0])
@@ -191,9 +215,7 @@ def test_prediction_bands_cover_the_data(prey_fit):
 
 def test_no_band_without_variance_no_prediction_band_without_sigma():
     t = np.linspace(0.0, 2.0, 9)
-    data = {
-        "observable": ["c"] * 9, "time": t, "value": 3.0 * np.exp(-0.5 * t), "noise": [0.1] * 9
-    }  # fmt: skip
+    data = {"observable": ["c"] * 9, "time": t, "value": 3.0 * np.exp(-0.5 * t), "noise": [0.1] * 9}
     params = Parameters([Parameter("a", 1.0, min=0.1, max=10), Parameter("b", 1.0, min=0, max=9)])
     band = fit(product, data, params, y0={"c": 3.0}, progress=False).predict([0.0, 1.0])["c"]
     assert band.lower[0] == band.upper[0] == 3.0  # the initial value is known

@@ -40,9 +40,15 @@ def weighted_states(problem, method="Tsit5", sensitivity=None, times=None, span=
 
     def loss(y0, args):
         found = solve_ivp(
-            problem.fun, problem.t_span if span is None else span, y0, method, times, args=args,
-            sensitivity=sensitivity, **OPTIONS,
-        )  # fmt: skip
+            problem.fun,
+            problem.t_span if span is None else span,
+            y0,
+            method,
+            times,
+            args=args,
+            sensitivity=sensitivity,
+            **OPTIONS,
+        )
         return (weights * found.y).sum()
 
     return loss
@@ -55,9 +61,14 @@ def flat(tree):
 def complex_step_gradient(problem, method, times):
     """Gradient of `weighted_states` by complex steps through the frozen grid."""
     sol = solve_ivp(
-        problem.fun, problem.t_span, problem.y0, method, args=problem.args, dense_output=True,
+        problem.fun,
+        problem.t_span,
+        problem.y0,
+        method,
+        args=problem.args,
+        dense_output=True,
         **OPTIONS,
-    ).sol  # fmt: skip
+    ).sol
     grid = Grid(sol.ts[:-1], sol._lengths, *problem.t_span)
     weights = np.cos(1.0 + np.arange(len(problem.y0) * len(times))).reshape(-1, len(times))
     leaves, treedef = flatten((np.array(problem.y0), problem.args))
@@ -72,8 +83,11 @@ def complex_step_gradient(problem, method, times):
             y0, args = unflatten(treedef, moved)
             states = replay(
                 lambda t, y, args=args: np.array(problem.fun(t, y, *args)),
-                np.asarray(y0, dtype=complex), grid, METHODS[method], times,
-            )  # fmt: skip
+                np.asarray(y0, dtype=complex),
+                grid,
+                METHODS[method],
+                times,
+            )
             gradient.append((weights * states).sum().imag / 1e-30)
     return np.array(gradient)
 
@@ -163,9 +177,15 @@ def test_analytic_gradient(method, sensitivity):
 
     def final(y0, a):
         found = solve_ivp(
-            DECAY.fun, (0.0, 2.0), [y0], method, args=(a,), rtol=1e-9, atol=1e-9,
+            DECAY.fun,
+            (0.0, 2.0),
+            [y0],
+            method,
+            args=(a,),
+            rtol=1e-9,
+            atol=1e-9,
             sensitivity=sensitivity,
-        )  # fmt: skip
+        )
         return found.y[0, -1]
 
     value, (dy0, da) = sciad.value_and_grad(final, argnums=(0, 1))(1.5, 0.8)
@@ -179,9 +199,14 @@ def test_analytic_gradient(method, sensitivity):
 def test_jacobian_in_both_modes(sensitivity):
     def states(p):
         found = solve_ivp(
-            lotka_volterra, (0.0, 3.0), [10.0, 5.0], t_eval=[1.0, 3.0], args=(p,),
-            sensitivity=sensitivity, **OPTIONS,
-        )  # fmt: skip
+            lotka_volterra,
+            (0.0, 3.0),
+            [10.0, 5.0],
+            t_eval=[1.0, 3.0],
+            args=(p,),
+            sensitivity=sensitivity,
+            **OPTIONS,
+        )
         return found.y
 
     forward = sciad.jacobian(states, mode="forward")(RATES)

@@ -36,9 +36,16 @@ def interrupted(work, after=0.3):
 
 def long_solve(omega, **options):
     return solve_ivp(
-        oscillator, (0.0, 1e7), [1.0, 0.0], t_eval=[1e7], args=(omega,), rtol=1e-9, atol=1e-9,
-        max_num_steps=10**9, **options,
-    )  # fmt: skip
+        oscillator,
+        (0.0, 1e7),
+        [1.0, 0.0],
+        t_eval=[1e7],
+        args=(omega,),
+        rtol=1e-9,
+        atol=1e-9,
+        max_num_steps=10**9,
+        **options,
+    )
 
 
 def test_a_long_solve():
@@ -53,9 +60,15 @@ def test_a_long_derivative(sensitivity):
 
     def states(x):
         found = solve_ivp(
-            oscillator, (0.0, 200.0), x, t_eval=[200.0], args=(1.0,), rtol=1e-10, atol=1e-10,
+            oscillator,
+            (0.0, 200.0),
+            x,
+            t_eval=[200.0],
+            args=(1.0,),
+            rtol=1e-10,
+            atol=1e-10,
             sensitivity=sensitivity,
-        )  # fmt: skip
+        )
         return found.y.sum()
 
     _, pullback = sciad.vjp(states, np.array([1.0, 0.0]))

@@ -18,9 +18,14 @@ TIMES = np.array([0.0, 0.4, 0.4, 1.0])
 def loss(x, sensitivity=None):
     p = {"alpha": x[0], "beta": 0.4, "gamma": x[1], "delta": 0.1}
     found = solve_ivp(
-        lotka_volterra, (0.0, 1.0), [x[2], 5.0], t_eval=TIMES,
-        args=(p,), sensitivity=sensitivity, **OPTIONS,
-    )  # fmt: skip
+        lotka_volterra,
+        (0.0, 1.0),
+        [x[2], 5.0],
+        t_eval=TIMES,
+        args=(p,),
+        sensitivity=sensitivity,
+        **OPTIONS,
+    )
     return (np.cos(np.arange(8.0)).reshape(2, 4) * found.y**2).sum()
 
 
@@ -115,9 +120,7 @@ def test_derivative_with_respect_to_the_ends_of_the_span():
     """dy(t1)/dt1 = f(t1, y1);  dy(t1)/dt0 = -exp(-a (t1 - t0)) f(t0, y0)."""
 
     def final(t0, t1):
-        return solve_ivp(
-            forced, (t0, t1), [0.3], args=FORCED.args, rtol=1e-9, atol=1e-9
-        ).y[0, -1]  # fmt: skip
+        return solve_ivp(forced, (t0, t1), [0.3], args=FORCED.args, rtol=1e-9, atol=1e-9).y[0, -1]
 
     value, (by_t0, by_t1) = sciad.value_and_grad(final, argnums=(0, 1))(0.0, 2.0)
     assert value == pytest.approx(exact(2.0), rel=1e-7)

@@ -15,9 +15,17 @@ def fixed_step_error(problem, method, steps, times=None):
     t0, t1 = problem.t_span
     h = (t1 - t0) / steps
     found = solve_ivp(
-        problem.fun, problem.t_span, problem.y0, method, t_eval=times, args=problem.args,
-        first_step=h, max_step=h, rtol=1e6, atol=1e6,
-    )  # fmt: skip
+        problem.fun,
+        problem.t_span,
+        problem.y0,
+        method,
+        t_eval=times,
+        args=problem.args,
+        first_step=h,
+        max_step=h,
+        rtol=1e6,
+        atol=1e6,
+    )
     assert found.stats["accepted"] == steps
     return np.abs(found.y - problem.exact(found.t, problem.y0, *problem.args)).max()
 
@@ -45,8 +53,13 @@ def test_order_of_dense_output(method):
 @pytest.mark.parametrize("rtol", [1e-4, 1e-7, 1e-10])
 def test_error_follows_the_tolerance(method, rtol):
     found = solve_ivp(
-        OSCILLATOR.fun, OSCILLATOR.t_span, OSCILLATOR.y0, method, args=OSCILLATOR.args, rtol=rtol,
+        OSCILLATOR.fun,
+        OSCILLATOR.t_span,
+        OSCILLATOR.y0,
+        method,
+        args=OSCILLATOR.args,
+        rtol=rtol,
         atol=rtol,
-    )  # fmt: skip
+    )
     error = np.abs(found.y - OSCILLATOR.exact(found.t, OSCILLATOR.y0, *OSCILLATOR.args)).max()
     assert 1e-3 * rtol < error < 60 * rtol

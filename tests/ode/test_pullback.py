@@ -21,9 +21,15 @@ def arguments():
 
 def solve(y0, p, force, sensitivity):
     return solve_ivp(
-        oscillator, (0.0, 4.0), y0, t_eval=TIMES, args=(p, force), rtol=1e-8, atol=1e-8,
+        oscillator,
+        (0.0, 4.0),
+        y0,
+        t_eval=TIMES,
+        args=(p, force),
+        rtol=1e-8,
+        atol=1e-8,
         sensitivity=sensitivity,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("sensitivity", [DiscreteAdjoint(), Forward(), DiscreteAdjoint(memory=0.0)])

@@ -19,9 +19,15 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 def test_exact_solution(problem, method):
     times = np.linspace(*problem.t_span, 23)
     found = solve_ivp(
-        problem.fun, problem.t_span, problem.y0, method, t_eval=times, args=problem.args,
-        rtol=1e-7, atol=1e-7,
-    )  # fmt: skip
+        problem.fun,
+        problem.t_span,
+        problem.y0,
+        method,
+        t_eval=times,
+        args=problem.args,
+        rtol=1e-7,
+        atol=1e-7,
+    )
     exact = problem.exact(times, problem.y0, *problem.args)
     np.testing.assert_allclose(found.y, exact, rtol=5e-6, atol=5e-6)
 
@@ -85,9 +91,14 @@ def test_evaluations_are_counted():
 def test_dense_output(method):
     t0, t1 = OSCILLATOR.t_span
     found = solve_ivp(
-        OSCILLATOR.fun, (t0, t1), OSCILLATOR.y0, method, dense_output=True, args=OSCILLATOR.args,
+        OSCILLATOR.fun,
+        (t0, t1),
+        OSCILLATOR.y0,
+        method,
+        dense_output=True,
+        args=OSCILLATOR.args,
         **TIGHT,
-    )  # fmt: skip
+    )
     times = np.linspace(t1, t0, 57)
     exact = OSCILLATOR.exact(times, OSCILLATOR.y0, *OSCILLATOR.args)
     np.testing.assert_allclose(found.sol(times), exact, atol=2e-6)
@@ -186,9 +197,15 @@ def test_absolute_tolerance_of_each_component():
 
 def test_limit_of_steps_keeps_the_partial_result():
     found = solve_ivp(
-        DECAY.fun, (0.0, 100.0), DECAY.y0, t_eval=[0.0, 0.01, 99.0], args=DECAY.args,
-        max_num_steps=20, rtol=1e-10, atol=1e-10,
-    )  # fmt: skip
+        DECAY.fun,
+        (0.0, 100.0),
+        DECAY.y0,
+        t_eval=[0.0, 0.01, 99.0],
+        args=DECAY.args,
+        max_num_steps=20,
+        rtol=1e-10,
+        atol=1e-10,
+    )
     assert (found.status, found.success) == (-1, False)
     assert "max_num_steps = 20" in found.message
     assert "a larger max_num_steps" in found.message

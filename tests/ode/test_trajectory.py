@@ -20,9 +20,15 @@ def pendulum(t, y, a):
 def gradient_and_value(sensitivity, t1=40.0):
     def loss(y0, a):
         found = solve_ivp(
-            pendulum, (0.0, t1), y0, t_eval=np.linspace(0.0, t1, 9), args=(a,), rtol=1e-9,
-            atol=1e-9, sensitivity=sensitivity,
-        )  # fmt: skip
+            pendulum,
+            (0.0, t1),
+            y0,
+            t_eval=np.linspace(0.0, t1, 9),
+            args=(a,),
+            rtol=1e-9,
+            atol=1e-9,
+            sensitivity=sensitivity,
+        )
         return (np.cos(np.arange(18.0)).reshape(2, 9) * found.y).sum()
 
     value, (by_y0, by_a) = sciad.value_and_grad(loss, argnums=(0, 1))(np.array([1.0, 0.0]), 1.3)

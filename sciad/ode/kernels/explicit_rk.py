@@ -218,9 +218,24 @@ def _copy(source, target, count):
 
 
 _signature = int64(
-    intp, _array, _array, int64[::1], _array, _array, _array, int64, _array, _array, _array, _array,
-    int64, _array, _array, int64, int64,
-)  # fmt: skip
+    intp,
+    _array,
+    _array,
+    int64[::1],
+    _array,
+    _array,
+    _array,
+    int64,
+    _array,
+    _array,
+    _array,
+    _array,
+    int64,
+    _array,
+    _array,
+    int64,
+    int64,
+)
 
 
 @njit(_signature, cache=True, nogil=True, error_model="numpy")

@@ -100,9 +100,25 @@ def _all_zero(x):
 
 
 _signature = int64(
-    intp, intp, _array, _array, _array, int64, _array, _array, int64, int64, int64, _array, _array,
-    int64, float64, _array, _array, _array,
-)  # fmt: skip
+    intp,
+    intp,
+    _array,
+    _array,
+    _array,
+    int64,
+    _array,
+    _array,
+    int64,
+    int64,
+    int64,
+    _array,
+    _array,
+    int64,
+    float64,
+    _array,
+    _array,
+    _array,
+)
 
 
 @njit(_signature, cache=True, nogil=True, error_model="numpy")

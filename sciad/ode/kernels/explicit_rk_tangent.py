@@ -72,9 +72,26 @@ def _push_start(jvp, p, pdots, t, y, save, times, m, out, ydots, left, unused, d
 
 
 _signature = int64(
-    intp, intp, _array, _array, _array, int64, _array, _array, int64, int64, int64, _array, _array,
-    int64, float64, _array, _array, int64, _array,
-)  # fmt: skip
+    intp,
+    intp,
+    _array,
+    _array,
+    _array,
+    int64,
+    _array,
+    _array,
+    int64,
+    int64,
+    int64,
+    _array,
+    _array,
+    int64,
+    float64,
+    _array,
+    _array,
+    int64,
+    _array,
+)
 
 
 @njit(_signature, cache=True, nogil=True, error_model="numpy")
@@ -139,15 +156,31 @@ def push_forward(
     degree = (coefficients.size - 2 * s * s - 2 * s) // s
     p, pdots, memory = pointer(parameters), pointer(parameters_dot), pointer(tape)
     times, out, ydots, left = (
-        pointer(t_saves), pointer(saves_dot), pointer(states_dot), pointer(slopes_dot),
-    )  # fmt: skip
+        pointer(t_saves),
+        pointer(saves_dot),
+        pointer(states_dot),
+        pointer(slopes_dot),
+    )
     status = 0
     if step == 0:
         t0 = grid[0] if stop > 0 else t_end
         save, status = _push_start(
-            jvp, p, pdots, t0, shift(memory, scratch), save, times, m, out, ydots, left, unused,
-            directions, n, n_p,
-        )  # fmt: skip
+            jvp,
+            p,
+            pdots,
+            t0,
+            shift(memory, scratch),
+            save,
+            times,
+            m,
+            out,
+            ydots,
+            left,
+            unused,
+            directions,
+            n,
+            n_p,
+        )
     while step < stop and status == 0:
         t, h = grid[2 * step], grid[2 * step + 1]
         t_new = grid[2 * step + 2] if step + 1 < stop else t_end
@@ -165,9 +198,22 @@ def push_forward(
                 jvp, p, pdot, t, h, t_new, shift(y, width), w, a, c, ydot, wdot, kdot, unused, n, s
             )
             save = _push_saves(
-                t, h, t_new, first, times, m, shift(out, d * n * m), ydot, wdot, kdot, dense,
-                degree, weights, n, s,
-            )  # fmt: skip
+                t,
+                h,
+                t_new,
+                first,
+                times,
+                m,
+                shift(out, d * n * m),
+                ydot,
+                wdot,
+                kdot,
+                dense,
+                degree,
+                weights,
+                n,
+                s,
+            )
             for i in range(n):
                 ydot[i] = wdot[i]
                 slope[i] = kdot[scratch + i]
