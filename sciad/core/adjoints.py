@@ -93,7 +93,7 @@ class Kept:
     def add(self, array: np.ndarray) -> np.ndarray:
         """Give back the array, or a copy of it, to keep."""
         if array.size <= SMALL:
-            return array.copy()
+            return array.copy("K")
         if array.flags.writeable and id(array) not in self.large:
             self.large[id(array)] = (array, fingerprint(array))
         return array

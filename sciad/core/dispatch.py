@@ -64,8 +64,11 @@ _HIGHER_ORDER = frozenset(
 )  # fmt: skip
 #: Homes of built-in code that stores or hands on its arguments, as ``list.append`` does.
 _KEEPERS = frozenset(
-    {None, "builtins", "_collections", "collections", "itertools", "_functools", "_operator"}
-)
+    {
+        None, "builtins", "_collections", "collections", "itertools", "_functools", "_operator",
+        "_heapq", "_bisect",
+    }
+)  # fmt: skip
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
 _CACHED = type(functools.lru_cache(lambda: None))
 _DISPATCHED = type(np.sum)
@@ -299,11 +302,32 @@ def _call_builtin(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
     if getattr(function, "__objclass__", None) is np.ndarray and is_wrapped(args[0]):
         return getattr(args[0], function.__name__)(*args[1:], **kwargs)
     if getattr(function, "__module__", None) not in _KEEPERS:
-        args = tuple(_open(a) for a in args)
+        opened = tuple(_open(a) for a in args)
+        plain = [(o, a) for o, a in zip(opened, args, strict=True) if o is not a]
+        args = opened
+    else:
+        plain = []
     try:
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
     except LostDerivativeError as error:
         raise _named(error, function) from None
+    return _without_alias(function, result, plain) if type(result) is np.ndarray else result
+
+
+def _without_alias(function: Any, result: np.ndarray, opened: list) -> Any:
+    """Raise where a C function gives a view of an array of traced code: it would not see writes."""
+    for array, boxed in opened:
+        if result is array:
+            return boxed  # the function has filled it
+        if type(array) is np.ndarray and np.may_share_memory(result, array):
+            name = getattr(function, "__qualname__", None) or type(function).__name__
+            raise TracingError(
+                f"{name} gives a view of an array of differentiated code, which sciad cannot"
+                " follow",
+                where=user_location(),
+                hint="use slices, reshape or transpose for views, or give it a copy",
+            )
+    return result
 
 
 def _open(value: Any) -> Any:

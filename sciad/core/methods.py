@@ -8,10 +8,10 @@ import numpy as np
 
 from sciad.core.apply import apply
 from sciad.core.buffer import store
-from sciad.core.errors import LostDerivativeError, user_location
+from sciad.core.errors import LostDerivativeError, TracingError, user_location
 from sciad.core.operators import give, rounding
 from sciad.core.rules import lookup
-from sciad.core.tracer import Array, Scalar, current, primal_of, shape_of, trace_of
+from sciad.core.tracer import Array, Scalar, current, dtype_of, primal_of, shape_of, trace_of
 
 __all__ = ["astype"]
 
@@ -32,8 +32,6 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "argmin": np.argmin,
     "argsort": np.argsort,
     "clip": np.clip,
-    "conj": np.conjugate,
-    "conjugate": np.conjugate,
     "cumprod": np.cumprod,
     "cumsum": np.cumsum,
     "diagonal": np.diagonal,
@@ -100,7 +98,22 @@ def _number(self: Any) -> Any:
 
 
 def _astype(self: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+    if _no_copy(args, kwargs) and np.dtype(dtype) == dtype_of(self):
+        return self
     return _call(astype, self, dtype)
+
+
+def _no_copy(args: tuple, kwargs: dict) -> bool:
+    """Whether the arguments of ``astype`` after the type say ``copy=False``."""
+    if not (args or kwargs):
+        return False
+    options = dict(zip(("order", "casting", "subok", "copy"), args, strict=False)) | kwargs
+    return not options.get("copy", True) and options.get("order", "K") in ("K", "A")
+
+
+def _conjugate(self: Any) -> Any:
+    """Conjugate; the method (not the function) gives a real array itself."""
+    return _call(np.conjugate, self) if dtype_of(self).kind == "c" else self
 
 
 def astype(a: np.ndarray, dtype: Any) -> np.ndarray:
@@ -129,8 +142,27 @@ def _sort(self: Array, axis: int = -1, **kwargs: Any) -> None:
     store(self, Ellipsis, np.sort(self, axis=axis, **kwargs))
 
 
+def _put(self: Array, indices: Any, values: Any, mode: str = "raise") -> None:
+    _call(np.put, self, indices, values, mode)
+
+
+def _flat(self: Array) -> Any:
+    if not primal_of(self).flags.c_contiguous:  # np.ravel would copy: writes would be lost
+        raise TracingError(
+            "'.flat' of an array whose elements are not in order is not supported in"
+            " differentiated code",
+            where=user_location(),
+            hint="read np.ravel(x), or write x[...]",
+        )
+    return np.ravel(self)
+
+
 def _set_flat(self: Array, value: Any) -> None:
-    np.ravel(self)[:] = value
+    shape, value = shape_of(self), np.ravel(value)
+    size = math.prod(shape)
+    if shape_of(value) != (size,):
+        value = _call(np.take, value, np.arange(size) % shape_of(value)[0])
+    store(self, Ellipsis, np.reshape(value, shape))
 
 
 def _getattr_primal(name: str) -> property:
@@ -146,12 +178,16 @@ def _part(name: str, function: Callable[..., Any]) -> property:
     return property(lambda self: _call(function, self), write)
 
 
+#: What plain arrays have beside the methods here and gives no access to their memory.
+_HARMLESS = frozenset({"argpartition", "choose", "compress", "device", "tobytes", "tofile"})
+
+
 def _missing(self: Any, name: str) -> Any:
-    """Refuse what is not given here and would show plain numbers."""
+    """Refuse what is not given here and would show plain numbers, or the memory to others."""
     if name.startswith("__"):
         raise AttributeError(name)
     found = getattr(primal_of(self), name)
-    if trace_of(self) is None:
+    if trace_of(self) is None and name in _HARMLESS:
         return found
     raise LostDerivativeError(
         f"'.{name}' is not supported on traced values",
@@ -169,13 +205,24 @@ def _plain_conversion(name: str) -> Callable[..., Any]:
     return method
 
 
-_COPY = {name: lambda self, *args: _call(np.copy, self) for name in ("copy", "__copy__")}
+def _copy(self: Any, order: str = "C") -> Any:
+    """``x.copy()``: in C order, unlike ``np.copy(x)``; later views depend on it."""
+    return _call(np.copy, self, order=order)
+
+
+def _copy_as_it_is(self: Any, memo: Any = None) -> Any:
+    return _call(np.copy, self)
+
+
+_COPY = {"copy": _copy, "__copy__": _copy_as_it_is, "__deepcopy__": _copy_as_it_is}
 _VIEWS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "flags", "strides")
 
 _BOTH: dict[str, Any] = {
     **{name: _as_method(function) for name, function in _METHODS.items()},
     **{name: _getattr_primal(name) for name in _VIEWS},
     "__getattr__": _missing,
+    "conj": _conjugate,
+    "conjugate": _conjugate,
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": _flatten,
@@ -203,10 +250,11 @@ give(Array, _COPY)
 give(
     Array,
     {
-        "__deepcopy__": _COPY["copy"],
         "fill": _fill,
         "sort": _sort,
-        "flat": property(lambda self: np.ravel(self), _set_flat),
+        "put": _put,
+        "base": property(lambda self: self.owner),
+        "flat": property(_flat, _set_flat),
         "mT": property(lambda self: np.swapaxes(self, -1, -2)),
         **{
             name: _plain_conversion(name)

@@ -245,7 +245,10 @@ def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Array, other: Any) -> Any:
         if type(current(self)) is complex:
             return function(self, other)
-        store(self, Ellipsis, function(self, other))
+        result = function(self, other)
+        if dtype_of(result).kind == "c" and dtype_of(self).kind == "f":
+            raise TypeError(f"cannot cast complex numbers to {dtype_of(self)}, the type in place")
+        store(self, Ellipsis, result)
         return self
 
     return method
@@ -295,8 +298,16 @@ def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
     out = kwargs.get("out")
     if out is not None and not any(is_wrapped(x) for x in inputs):
         # plain arguments, a followed array to write to
+        if len(out) > 1:
+            raise NotDifferentiableError(
+                f"numpy.{ufunc.__name__} with 'out' arrays of differentiated code",
+                where=user_location(),
+                hint="assign what it returns",
+            )
         rest = {k: v for k, v in kwargs.items() if k != "out"}
-        return write_out(out[0], getattr(ufunc, method)(*inputs, **rest))
+        where = rest.pop("where", True) if method == "__call__" else True
+        result = getattr(ufunc, method)(*inputs, **rest)
+        return write_out(out[0], result if where is True else np.where(where, result, out[0]))
     rule = lookup(ufunc)
     if method == "__call__" and rule is not None:
         if type(rule) is Elementwise and not kwargs:

@@ -87,6 +87,14 @@ def _refuse(action: str, hint: str) -> Any:
 _UNSEEN = "the call was made by code that sciad does not rewrite (C, or Python without source)"
 
 
+class Text(str):
+    """Text of a traced value: it reads like any other, but is no number any more."""
+
+    __slots__ = ()
+    __float__ = _refuse("float() of the text", "use the value itself, or sciad.stop_gradient(x)")
+    __int__ = _refuse("int() of the text", "use int(x) of the value itself")
+
+
 class Scalar:
     """A traced real number."""
 
@@ -111,13 +119,13 @@ class Scalar:
         return type(primal_of(self))
 
     def __repr__(self) -> str:
-        return repr(primal_of(self))
+        return Text(repr(primal_of(self)))
 
     def __str__(self) -> str:
-        return str(primal_of(self))
+        return Text(str(primal_of(self)))
 
     def __format__(self, spec: str) -> str:
-        return format(primal_of(self), spec)
+        return Text(format(primal_of(self), spec))
 
     def __bool__(self) -> bool:
         return bool(self.value)

@@ -160,6 +160,12 @@ def grad(
     callable
         Giving the gradient, or ``(gradient, extra)`` with `has_aux`.
 
+    Notes
+    -----
+    A number that is read back from text has no derivative. ``float(str(x))`` and
+    ``float(f"{x}")`` raise, but text that was joined with other text or cut cannot be told from
+    any other: ``float("1" + str(x))`` is a constant.
+
     Examples
     --------
     >>> import math
@@ -390,7 +396,9 @@ def stop_gradient(x: Any) -> Any:
         return primal_of(x)
     if type(x) is Array:
         return np.copy(primal_of(x))[()] if shape_of(x) == () else np.copy(primal_of(x))
+    if type(x) is np.ndarray:
+        return x.copy("K")
     leaves, treedef = flatten(x)
-    if not any(is_wrapped(leaf) for leaf in leaves):
+    if not any(is_wrapped(leaf) or type(leaf) is np.ndarray for leaf in leaves):
         return x
     return unflatten(treedef, [stop_gradient(leaf) for leaf in leaves])

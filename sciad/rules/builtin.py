@@ -3,10 +3,12 @@
 import functools
 import math
 import operator
+import sys
 
 import numpy as np
 
 from sciad.core.apply import bind, elementwise
+from sciad.core.errors import SCIAD_DIRECTORY
 from sciad.core.rules import Elementwise, substitute
 from sciad.core.tracer import Scalar, any_traced, dtype_of, is_wrapped, primal_of
 
@@ -26,6 +28,22 @@ def to_float(x=0.0):
     if isinstance(primal_of(x), np.ndarray):
         x = x.item()
     return elementwise(NUMBER, float, (x,)) if is_wrapped(x) else float(x)
+
+
+@substitute(type)
+def type_of(*args, **kwargs):
+    """``type(x)`` of a traced value: that of the plain program (NumPy itself sees the truth)."""
+    if len(args) == 1 and is_wrapped(args[0]) and not _asked_by_numpy():
+        return args[0].__class__
+    return type(*args, **kwargs)
+
+
+def _asked_by_numpy():
+    """Whether followed code of NumPy asks; it may then call C functions on plain arrays."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(SCIAD_DIRECTORY):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__", "").startswith("numpy.")
 
 
 @substitute(complex)

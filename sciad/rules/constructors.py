@@ -8,7 +8,8 @@ from sciad.core.dispatch import call
 from sciad.core.errors import LostDerivativeError, NotDifferentiableError, user_location
 from sciad.core.methods import astype
 from sciad.core.rules import substitute
-from sciad.core.tracer import Scalar, dtype_of, is_wrapped, primal_of, shape_of
+from sciad.core.tracer import Scalar, as_array, dtype_of, is_wrapped, primal_of, shape_of
+from sciad.rules.shape import in_order
 
 __all__ = ["build"]
 
@@ -84,21 +85,41 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, lik
     if not holds_boxes(object):
         return constant(np.array(object, dtype, copy=copy, order=order, ndmin=ndmin))
     made = build(object)
+    if made is not object and order != "F":
+        made = in_order(made)
     if dtype is not None and np.dtype(dtype) != dtype_of(made):
         made = to_type(made, dtype)
-    elif copy is True and made is object:
-        made = np.copy(made)
+    elif made is object and (copy is True or not _is_in_order(made, order)):
+        made = np.copy(made, order=order or "K")
     if type(made) is Scalar:
         made = np.reshape(made, ())  # an array without axes
     return _with_rank(made, ndmin)
 
 
-@substitute(
-    np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.asarray_chkfinite
-)
+def _is_in_order(a, order):
+    """Whether NumPy would take an array as it is for an option ``order``."""
+    if order not in ("C", "F") or len(shape_of(a)) == 0:
+        return True
+    flags = primal_of(a).flags
+    return flags.c_contiguous if order == "C" else flags.f_contiguous
+
+
+@substitute(np.asarray, np.asanyarray, np.asarray_chkfinite)
 def asarray(a, dtype=None, order=None, *, device=None, copy=None, like=None):
     """``np.asarray``: a traced value is passed through."""
-    return array(a, dtype, copy=copy is True)
+    return array(a, dtype, copy=copy is True or None, order=order)
+
+
+@substitute(np.ascontiguousarray)
+def ascontiguousarray(a, dtype=None, *, like=None):
+    """``np.ascontiguousarray``: a copy where the elements are not in order."""
+    return array(a, dtype, copy=None, order="C", ndmin=1)
+
+
+@substitute(np.asfortranarray)
+def asfortranarray(a, dtype=None, *, like=None):
+    """``np.asfortranarray``: a copy where the elements are not in Fortran's order."""
+    return array(a, dtype, copy=None, order="F", ndmin=1)
 
 
 def _number_of(kind):
@@ -182,6 +203,18 @@ def vectorized(self, *args, **kwargs):
     results = [call(self.pyfunc, *(a[k] for a in flat)) for k in range(int(np.prod(shape)))]
     if not results:
         raise ValueError("cannot call a vectorized function on arrays of size 0")
-    if type(results[0]) is tuple:
-        return tuple(np.reshape(build(list(part)), shape) for part in zip(*results, strict=True))
-    return np.reshape(build(results), shape)
+    if type(results[0]) is not tuple:
+        kind = self.otypes[0] if self.otypes else None
+        return np.reshape(_column(results, kind), shape)
+    kinds = self.otypes or [None] * len(results[0])
+    parts = zip(zip(*results, strict=True), kinds, strict=True)
+    return tuple(np.reshape(_column(part, kind), shape) for part, kind in parts)
+
+
+def _column(results, kind):
+    """Array of the type that was asked for, or that of the first element, as NumPy makes it."""
+    made = as_array(list(results))
+    dtype = np.dtype(kind) if kind else np.asarray(primal_of(results[0])).dtype
+    if is_wrapped(made):
+        return to_type(made, dtype)
+    return made.astype(dtype)

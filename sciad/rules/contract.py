@@ -8,7 +8,7 @@ from sciad.core.adjoints import unbroadcast
 from sciad.core.apply import bind
 from sciad.core.rules import linear, substitute
 from sciad.core.tracer import as_array, is_wrapped, shape_of
-from sciad.rules.shape import put
+from sciad.rules.shape import in_order, put
 
 __all__: list[str] = []
 
@@ -173,7 +173,7 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
         raise ValueError("cross product of traced vectors: both must have three components")
     forward, back = [1, 2, 0], [2, 0, 1]
     product = a[..., forward] * b[..., back] - a[..., back] * b[..., forward]
-    return np.moveaxis(product, -1, axisc)
+    return np.moveaxis(in_order(product), -1, axisc)
 
 
 # einsum ------------------------------------------------------------------------------------------

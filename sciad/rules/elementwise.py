@@ -56,14 +56,17 @@ elementwise(
 elementwise(
     np.remainder,
     operator.mod,
-    partials=(lambda x, y, out: 1.0, lambda x, y, out: -np.floor(x / y)),
+    partials=(lambda x, y, out: 1.0, lambda x, y, out: -(x // y)),
 )
 elementwise(
     np.fmod,
     math.fmod,
-    partials=(lambda x, y, out: 1.0, lambda x, y, out: -np.trunc(x / y)),
+    partials=(lambda x, y, out: 1.0, lambda x, y, out: -np.rint((x - out) / y)),
 )
-elementwise(math.remainder, partials=(lambda x, y, out: 1.0, lambda x, y, out: -np.rint(x / y)))
+elementwise(
+    math.remainder,
+    partials=(lambda x, y, out: 1.0, lambda x, y, out: -np.rint((x - out) / y)),
+)
 elementwise(
     np.floor_divide,
     operator.floordiv,

@@ -9,7 +9,7 @@ import numpy as np
 
 from sciad.core.rules import substitute
 from sciad.core.tracer import as_array, is_wrapped, primal_of, shape_of, trace_of
-from sciad.rules.shape import put
+from sciad.rules.shape import in_order, put
 
 __all__: list[str] = []
 
@@ -38,7 +38,7 @@ def take(a, indices, axis=None, out=None, mode="raise"):
     elif mode == "clip":
         indices = np.clip(indices, 0, n - 1)
     lead = (slice(None),) * (axis % len(shape_of(a)))
-    found = a[(*lead, indices)]
+    found = in_order(a[(*lead, indices)])
     if out is not None and out is not Ellipsis:
         out[...] = found
         return out
@@ -100,7 +100,8 @@ def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     a = as_array(a)
     if axis is None:
         a, axis = np.ravel(a), 0
-    return np.take_along_axis(a, np.argsort(primal_of(a), axis=axis, kind="stable"), axis)
+    found = np.take_along_axis(a, np.argsort(primal_of(a), axis=axis, kind="stable"), axis)
+    return in_order(found, "F" if primal_of(a).flags.fnc else "C")
 
 
 @substitute(np.median)
@@ -198,10 +199,13 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
         x = np.mod(x, period)
     x, xp, fp = as_array(x), as_array(xp), as_array(fp)
-    inside = np.searchsorted(primal_of(xp), primal_of(x), side="right") - 1
-    cell = np.clip(inside, 0, shape_of(xp)[0] - 2)
-    weight = (x - xp[cell]) / (xp[cell + 1] - xp[cell])
-    value = fp[cell] + weight * (fp[cell + 1] - fp[cell])
+    last = shape_of(xp)[0] - 1
+    cell = np.searchsorted(primal_of(xp), primal_of(x), side="right") - 1
+    cell = np.clip(cell, 0, max(last - 1, 0))
+    after = np.minimum(cell + 1, last)
+    empty = primal_of(xp)[after] == primal_of(xp)[cell]  # one point, or the last given twice
+    weight = np.where(empty, 0.0, x - xp[cell]) / np.where(empty, 1.0, xp[after] - xp[cell])
+    value = np.where(empty, fp[after], fp[cell] + weight * (fp[after] - fp[cell]))
     below, above = primal_of(x) < primal_of(xp)[0], primal_of(x) > primal_of(xp)[-1]
     value = np.where(below, fp[0] if left is None else left, value)
     value = np.where(above, fp[-1] if right is None else right, value)

@@ -25,22 +25,34 @@ vjp_rule(
 
 def _solve_back_matrix(g, out, a, b):
     # A x = b: dx = A^-1 (db - dA x), so A_bar = -(A^-H g) x^H
-    w = _solve_back_side(g, out, a, b)
+    w = _solved(_turned(a), g, b)
     column = len(shape_of(b)) == 1
     w, x = (w[..., None], out[..., None]) if column else (w, out)
     return unbroadcast(-np.matmul(w, _turned(x)), shape_of(a))
 
 
 def _solve_back_side(g, out, a, b):
-    found = np.linalg.solve(_turned(a), g)
-    return unbroadcast(found, shape_of(b))
+    return unbroadcast(_solved(_turned(a), g, b), shape_of(b))
+
+
+def _solved(a, g, b):
+    """Solve for `g` in the place of `b`: one vector, also for many matrices, or matrices."""
+    if len(shape_of(b)) == 1 and len(shape_of(g)) > 1:
+        return np.linalg.solve(a, g[..., None])[..., 0]
+    return np.linalg.solve(a, g)
+
+
+def _solve_ahead_matrix(t, out, a, b):
+    if len(shape_of(b)) == 1:
+        return -_solved(a, np.matmul(t, out[..., None])[..., 0], b)
+    return -np.linalg.solve(a, np.matmul(t, out))
 
 
 vjp_rule(
     np.linalg.solve,
     vjp=(_solve_back_matrix, _solve_back_side),
     jvp=(
-        lambda t, out, a, b: -np.linalg.solve(a, np.matmul(t, out)),
+        _solve_ahead_matrix,
         lambda t, out, a, b: np.linalg.solve(a, t),
     ),
 )

@@ -8,7 +8,7 @@ from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import NotDifferentiableError
 from sciad.core.rules import substitute
-from sciad.core.tracer import as_array, primal_of, shape_of
+from sciad.core.tracer import as_array, is_wrapped, primal_of, shape_of
 
 __all__ = ["expand_reduced"]
 
@@ -294,12 +294,36 @@ def _extremum(function, a, axis, out, keepdims, initial, where):
         pair = np.maximum if function is np.max else np.minimum
         found = _extremum(function, a, axis, None, keepdims, NOT_GIVEN, True)
         return finish(pair(found, initial), None, out)
-    value = function(primal_of(a), axis=axis, keepdims=True)
-    share = (primal_of(a) == value) + 0.0
-    share = share / np.maximum(np.sum(share, axis=axis, keepdims=True), 1.0)
-    picked = np.where(share > 0, a, 0.0) * share
-    found = np.sum(picked, axis=axis, keepdims=bool(_given(keepdims)))
+    plain = primal_of(a)
+    value = function(plain, axis=axis, keepdims=True)
+    share = ((plain == value) | ((plain != plain) & (value != value))) + 0.0
+    share = share / np.sum(share, axis=axis, keepdims=True)
+    found = bind(Extremum(function, share, axis, bool(_given(keepdims))), a)
     return finish(found, None, out)
+
+
+class Extremum:
+    """Largest or smallest element along axes; `share` is the weight of each in the derivative."""
+
+    def __init__(self, function, share, axis, keepdims):
+        self.function = function
+        self.name = function.__name__
+        self.share = share
+        self.axis = axis
+        self.keepdims = keepdims
+
+    def value(self, a):
+        if is_wrapped(a):
+            return bind(self, a)
+        return self.function(a, axis=self.axis, keepdims=self.keepdims)
+
+    def vjp(self, g, out, a):
+        return (expand_reduced(g, shape_of(a), self.axis, self.keepdims) * self.share,)
+
+    def jvp(self, tangents, out, a):
+        (t,) = tangents
+        axis = _batched_axis(self.axis, len(shape_of(t)))
+        return np.sum(t * self.share, axis=axis, keepdims=self.keepdims)
 
 
 @substitute(np.max, np.amax)

@@ -7,9 +7,9 @@ import numpy as np
 from sciad.core.adjoints import unbroadcast
 from sciad.core.apply import bind
 from sciad.core.rules import linear, substitute
-from sciad.core.tracer import as_array, is_wrapped, shape_of
+from sciad.core.tracer import as_array, is_wrapped, primal_of, shape_of
 
-__all__: list[str] = []
+__all__ = ["in_order", "put"]
 
 
 def _shape_back(g, a, *args, **kwargs):
@@ -43,6 +43,17 @@ def _reshape_batched(t, shape=None, order="C", **kwargs):
 
 
 linear(np.reshape, transpose=_reshape_back, batched=_reshape_batched)
+
+
+def in_order(a, order="C"):
+    """Array with its elements in C (or Fortran's) order, as NumPy makes it.
+
+    Whether a later `ravel` or `reshape` is a view depends on it.
+    """
+    flags = getattr(primal_of(a), "flags", None)
+    if flags is None or (flags.c_contiguous if order == "C" else flags.f_contiguous):
+        return a
+    return np.copy(a, order=order)
 
 
 @substitute(np.ravel)
@@ -187,7 +198,7 @@ def diag(v, k=0):
     """``np.diag``: build a diagonal matrix or read a diagonal."""
     v = as_array(v)
     if v.ndim == 2:
-        return np.copy(np.diagonal(v, k))
+        return np.diagonal(v, k)
     n = v.shape[0] + abs(k)
     rows = np.arange(v.shape[0]) + max(-k, 0)
     return put((n, n), (rows, rows + k), v)
@@ -361,4 +372,6 @@ def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     shaped = [np.reshape(x, (1,) * k + (-1,) + (1,) * (n - k - 1)) for k, x in enumerate(xi)]
     if indexing == "xy" and n > 1:
         shaped = [np.swapaxes(x, 0, 1) for x in shaped]
-    return tuple(shaped) if sparse else tuple(np.copy(x) for x in np.broadcast_arrays(*shaped))
+    if sparse:
+        return tuple(shaped)
+    return tuple(np.copy(x, order="C") for x in np.broadcast_arrays(*shaped))
