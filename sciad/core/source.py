@@ -330,7 +330,7 @@ def _present(name: str, value: Any, seen: set[int]) -> dict[str, Any]:
     """Give the entry of a captured value; none for a module, class or known function."""
     if isinstance(value, _PLAIN):
         return {name: value}
-    if isinstance(value, types.ModuleType | type | types.BuiltinFunctionType):
+    if isinstance(value, types.ModuleType | type | types.BuiltinFunctionType | np.ufunc):
         return {}
     if _is_compiled(value):
         return _present(name, value.__wrapped__, seen)
