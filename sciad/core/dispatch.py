@@ -45,12 +45,31 @@ _BOXES = frozenset({Scalar, Array})
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
 _PLAIN = frozenset(
     {
-        int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis),
-        np.ndarray, np.float64, np.float32, np.complex128, np.complex64, np.int64, np.int32,
-        np.bool_, types.ModuleType, types.BuiltinFunctionType, np.ufunc, type,
+        int,
+        float,
+        complex,
+        bool,
+        str,
+        bytes,
+        type(None),
+        range,
+        slice,
+        type(Ellipsis),
+        np.ndarray,
+        np.float64,
+        np.float32,
+        np.complex128,
+        np.complex64,
+        np.int64,
+        np.int32,
+        np.bool_,
+        types.ModuleType,
+        types.BuiltinFunctionType,
+        np.ufunc,
+        type,
         *_CONTAINERS,
     }
-)  # fmt: skip
+)
 
 #: Modules of the standard library that compute; the others are called as they are.
 _FOLLOWED_LIBRARY = frozenset(
@@ -58,17 +77,35 @@ _FOLLOWED_LIBRARY = frozenset(
 )
 _HIGHER_ORDER = frozenset(
     {
-        map, filter, sorted, min, max, functools.reduce, itertools.starmap, itertools.accumulate,
-        itertools.groupby, itertools.takewhile, itertools.dropwhile, itertools.filterfalse, iter,
+        map,
+        filter,
+        sorted,
+        min,
+        max,
+        functools.reduce,
+        itertools.starmap,
+        itertools.accumulate,
+        itertools.groupby,
+        itertools.takewhile,
+        itertools.dropwhile,
+        itertools.filterfalse,
+        iter,
     }
-)  # fmt: skip
+)
 #: Homes of built-in code that stores or hands on its arguments, as ``list.append`` does.
 _KEEPERS = frozenset(
     {
-        None, "builtins", "_collections", "collections", "itertools", "_functools", "_operator",
-        "_heapq", "_bisect",
+        None,
+        "builtins",
+        "_collections",
+        "collections",
+        "itertools",
+        "_functools",
+        "_operator",
+        "_heapq",
+        "_bisect",
     }
-)  # fmt: skip
+)
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
 _CACHED = type(functools.lru_cache(lambda: None))
 _DISPATCHED = type(np.sum)

@@ -69,7 +69,8 @@ def _same(a: types.CodeType, b: types.CodeType) -> bool:
     if len(a.co_consts) != len(b.co_consts):
         return False
     return all(
-        _same(x, y) if isinstance(x, types.CodeType) and isinstance(y, types.CodeType)
+        _same(x, y)
+        if isinstance(x, types.CodeType) and isinstance(y, types.CodeType)
         else repr(x) == repr(y) or (isinstance(x, frozenset) and x == y)
         for x, y in zip(a.co_consts, b.co_consts, strict=True)
-    )  # fmt: skip
+    )

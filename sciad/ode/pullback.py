@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.errors import InputError
-from sciad.core.tree import TreeDef, gradient_tree
+from sciad.core.errors import InputError, TracingError, user_location
+from sciad.core.tracer import any_traced, is_traced
+from sciad.core.tree import TreeDef, flatten, gradient_tree
 from sciad.ode.inputs import Inputs
 from sciad.ode.primitive import Sensitivity
 from sciad.ode.rightside import RightSide
@@ -64,7 +65,16 @@ class Pullback:
         ------
         InputError
             If the shape is not that of the states.
+        TracingError
+            If `y_bar` is traced: a plain solve has no derivative of higher order.
         """
+        if is_traced(y_bar) or (isinstance(y_bar, list | tuple) and any_traced(flatten(y_bar)[0])):
+            raise TracingError(
+                "the pullback of a plain solve is given a traced cotangent",
+                where=user_location(),
+                hint="differentiate solve_ivp itself with sciad.grad or sciad.vjp: "
+                "that works to any order",
+            )
         bars = np.asarray(y_bar, dtype=float)
         if bars.shape != (self._inputs.n, self._times.size):
             raise InputError(

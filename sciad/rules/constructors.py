@@ -45,9 +45,10 @@ def to_type(a, dtype):
     dtype = np.dtype(dtype)
     if dtype.kind not in "fciub":
         raise LostDerivativeError(
-            f"an array of {dtype} cannot hold traced values", where=user_location(),
+            f"an array of {dtype} cannot hold traced values",
+            where=user_location(),
             hint="use a list, or sciad.stop_gradient(x)",
-        )  # fmt: skip
+        )
     if dtype.kind not in "fc":
         return primal_of(a).astype(dtype) if shape_of(a) else dtype.type(primal_of(a))
     if dtype.kind == "f" and dtype_of(a).kind == "c":

@@ -139,9 +139,17 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
 
 @substitute(np.var)
 def var(
-    a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=None,
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=False,
+    *,
+    where=True,
+    mean=None,
     correction=None,
-):  # fmt: skip
+):
     """``np.var``; for complex numbers the mean of the squared distances."""
     if _mask(where) is not True:
         raise NotDifferentiableError("np.var with 'where' is not supported on traced values")
@@ -157,9 +165,17 @@ def var(
 
 @substitute(np.std)
 def std(
-    a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=None,
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=False,
+    *,
+    where=True,
+    mean=None,
     correction=None,
-):  # fmt: skip
+):
     """``np.std``; the derivative at a deviation of 0 is 0."""
     options = {"ddof": ddof, "keepdims": keepdims, "where": where, "mean": mean}
     spread = np.var(a, axis, correction=correction, **options)

@@ -208,10 +208,16 @@ def integer_from_text(x):
 @pytest.mark.parametrize(
     "function",
     [
-        buffer_view, memory, partition_in_place, flat_not_in_order, several_outputs,
-        number_from_text, number_from_str, integer_from_text,
+        buffer_view,
+        memory,
+        partition_in_place,
+        flat_not_in_order,
+        several_outputs,
+        number_from_text,
+        number_from_str,
+        integer_from_text,
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_followed_raises(function):
     function(X.copy())
     kinds = (TracingError, LostDerivativeError, NotDifferentiableError)

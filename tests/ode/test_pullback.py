@@ -93,3 +93,10 @@ def test_the_times_of_a_result_may_be_written_to():
         return np.sum(WEIGHTS * found.y)
 
     np.testing.assert_allclose(sciad.grad(loss)(START), before, rtol=1e-13)
+
+
+@pytest.mark.parametrize("wrapped", [lambda c: c * WEIGHTS, lambda c: [[c] * 9, [0.0] * 9]])
+def test_a_traced_cotangent_is_refused(wrapped):
+    pullback = solve(START, *arguments(), DiscreteAdjoint()).pullback
+    with pytest.raises(sciad.TracingError, match=r"test_pullback\.py:\d+"):
+        sciad.grad(lambda c: pullback(wrapped(c))[0][0])(1.0)

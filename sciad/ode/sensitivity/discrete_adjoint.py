@@ -8,7 +8,7 @@ References
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -37,15 +37,11 @@ class DiscreteAdjoint:
     'DiscreteAdjoint'
     """
 
+    name: ClassVar[str] = "DiscreteAdjoint"
     memory: float = 2.0**29
 
     def __post_init__(self) -> None:
         check_memory(self.memory)
-
-    @property
-    def name(self) -> str:
-        """Name, said in the result."""
-        return "DiscreteAdjoint"
 
     def pull_back(
         self, trajectory: Any, inputs: Inputs, times: np.ndarray, cotangent: Any

@@ -7,7 +7,7 @@ References
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,15 +42,11 @@ class Forward:
     'Forward'
     """
 
+    name: ClassVar[str] = "Forward"
     memory: float = 2.0**29
 
     def __post_init__(self) -> None:
         check_memory(self.memory)
-
-    @property
-    def name(self) -> str:
-        """Name, said in the result."""
-        return "Forward"
 
     def push_forward(
         self, trajectory: Any, inputs: Inputs, times: np.ndarray, tangents: tuple
