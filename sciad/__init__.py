@@ -5,6 +5,9 @@ from typing import Any
 
 import sciad.rules as _rules  # registers the rules
 from sciad.core.apply import bind
+from sciad.core.authoring import rule
+from sciad.core.checkpoint import checkpoint
+from sciad.core.debugging import DependencyWarning, NonFiniteWarning, debugging
 from sciad.core.errors import (
     CompileError,
     InputError,
@@ -12,35 +15,38 @@ from sciad.core.errors import (
     LostDerivativeError,
     NotDifferentiableError,
     SciadError,
+    SciadWarning,
     TracingError,
 )
-from sciad.core.rules import rule
+from sciad.core.loop import CheckpointReport, checkpoint_loop
+from sciad.core.mixed import forward_mode
+from sciad.core.products import jvp, linearize, vjp
 from sciad.core.testing import check_grads
 from sciad.core.tracer import is_traced
-from sciad.core.transforms import (
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-)
+from sciad.core.transforms import grad, hessian, hvp, jacobian, stop_gradient, value_and_grad
+from sciad.core.tree import register_container
 from sciad.version import __version__
 
 __all__ = [
+    "CheckpointReport",
     "CompileError",
+    "DependencyWarning",
     "InputError",
     "IntegrationError",
     "LostDerivativeError",
+    "NonFiniteWarning",
     "NotDifferentiableError",
     "SciadError",
+    "SciadWarning",
     "TracingError",
     "__version__",
     "bind",
     "check_grads",
+    "checkpoint",
+    "checkpoint_loop",
+    "debugging",
     "fit",
+    "forward_mode",
     "grad",
     "hessian",
     "hvp",
@@ -48,7 +54,9 @@ __all__ = [
     "jacobian",
     "jit",
     "jvp",
+    "linearize",
     "ode",
+    "register_container",
     "rule",
     "stop_gradient",
     "value_and_grad",

@@ -60,7 +60,15 @@ def partial(b: Builder, node: Op, k: int) -> Operand | None:
         return None
     if name == "pow" and k == 0 and isinstance(node.args[1], Const):
         return _power_slope(b, node) if node.args[1].value else None
-    return _lowered(b, rule.partials[k], node)
+    try:
+        return _lowered(b, rule.partials[k], node)
+    except CompileError as error:  # it names a line of the rule
+        shown = "**" if name == "pow" else ".".join(filter(None, name))
+        raise CompileError(
+            f"the derivative of {shown} is not known to the compiler",
+            where=None if node.location is None else str(node.location),
+            hint="leave the function uncompiled: sciad differentiates it as it runs",
+        ) from error
 
 
 def _power_slope(b: Builder, node: Op) -> Operand:

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.buffer import constant, has_repeats, locate, scatter, shares
+from sciad.core.buffer import constant
 from sciad.core.errors import LostDerivativeError
+from sciad.core.steps import has_repeats, locate, scatter, shares
 from sciad.core.tracer import FLOAT64, Array, Scalar, dtype_of, is_wrapped, primal_of, shape_of
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "add_at",
     "fit",
     "ghost",
+    "in_precision",
     "is_real_scalar",
     "read_at",
+    "scale_at",
     "times_conjugate",
     "unbroadcast",
 ]
@@ -29,24 +32,49 @@ ZERO = float("0")
 class Adjoints:
     """Cotangents of all slots during one sweep."""
 
-    __slots__ = ("owned", "slots")
+    __slots__ = ("careful", "owned", "slots")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, careful: bool = False) -> None:
         self.slots: list[Any] = [ZERO] * size
         self.owned: set[int] = set()
+        self.careful = careful  # selections mark what they drop, see `sciad.core.masked`
 
     def add(self, slot: int, cotangent: Any) -> None:
         """Add to a slot; in place once the memory is the sweep's own."""
         before = self.slots[slot]
         if before is ZERO:
             self.slots[slot] = cotangent
-        elif slot in self.owned and _fits(before, cotangent):
+        elif slot in self.owned and (
+            (type(before) is type(cotangent) is np.ndarray and before.dtype is cotangent.dtype)
+            or _fits(before, cotangent)
+        ):
             before += cotangent
             self.slots[slot] = before
         else:
             self.slots[slot] = before + cotangent
             if type(self.slots[slot]) is np.ndarray:
                 self.owned.add(slot)
+
+    def add_element(self, slot: int, index: Any, shape: tuple, g: Any) -> None:
+        """Add to one number of the adjoint of an array."""
+        present = self.slots[slot]
+        if type(present) is not np.ndarray or type(g) is not float or slot not in self.owned:
+            present = self.buffer(slot, shape, FLOAT64, g)
+        present[index] += g
+
+    def add_part(self, entry: tuple, g: Any) -> None:
+        """Add to an element or a slice of a slot; the entry is ``(slot, index, shape)``."""
+        slot, index, shape = entry
+        if type(g) is not float and dtype_of(g).kind == "c":
+            g = np.real(g)
+        buffer = self.slots[slot]
+        if slot not in self.owned or type(buffer) is not np.ndarray or is_wrapped(g):
+            buffer = self.buffer(slot, shape, FLOAT64, g)
+        if type(index) is slice:
+            part = buffer[index]
+            part += g
+        else:
+            buffer[index] += g
 
     def take(self, slot: int) -> Any:
         """Cotangent of a slot that nobody needs afterwards."""
@@ -88,6 +116,7 @@ class Kept:
     """
 
     def __init__(self) -> None:
+        self.selects = False  # whether there is a selection among the operations
         self.large: dict[int, tuple[np.ndarray, int]] = {}
 
     def add(self, array: np.ndarray) -> np.ndarray:
@@ -146,6 +175,22 @@ def ghost(value: Any) -> Any:
     return value
 
 
+def in_precision(value: Any, dtype: np.dtype) -> Any:
+    """Take an operand for a partial in the precision of the result, `dtype`.
+
+    Unsigned numbers would wrap around in ``-x``, the logarithm of a float32 would have few digits.
+    """
+    kind = getattr(value, "dtype", None)
+    if kind is None:
+        return value
+    size = dtype.itemsize // (2 if dtype.kind == "c" else 1)
+    if kind.kind in "biu" or (kind.kind == "f" and kind.itemsize < size):
+        return value.astype(f"f{size}")
+    if kind.kind == "c" and kind.itemsize < 2 * size:
+        return value.astype(f"c{2 * size}")
+    return value
+
+
 def times_conjugate(g: Any, partial: Any) -> Any:
     """Product of a cotangent with the conjugate of a partial derivative."""
     if type(partial) is float:
@@ -178,9 +223,16 @@ def unbroadcast(cotangent: Any, shape: tuple) -> Any:
     given = shape_of(cotangent)
     extra = len(given) - len(shape)
     if extra < 0:
-        return np.broadcast_to(cotangent, shape)
+        if not given:
+            return np.broadcast_to(cotangent, shape)
+        # a value with axes of length one in front, written into an array without them
+        cotangent, extra = np.reshape(cotangent, (1,) * -extra + given), 0
+        given = shape_of(cotangent)
     stretched = [k + extra for k, n in enumerate(shape) if n == 1 and given[k + extra] != 1]
-    summed = np.sum(cotangent, axis=(*range(extra), *stretched))
+    axes = (*range(extra), *stretched)
+    if type(cotangent) is np.ndarray:
+        return np.add.reduce(cotangent, axes).reshape(shape)
+    summed = np.sum(cotangent, axis=axes)
     if shape_of(summed) != shape:
         summed = np.reshape(summed, shape)
     return summed
@@ -208,3 +260,14 @@ def read_at(buffer: Any, ops: tuple, clear: bool) -> Any:
         else:
             scatter(buffer, ops, 0.0, add=False)
     return found
+
+
+def scale_at(buffer: Any, ops: tuple, in_place: Any, factor: Any) -> None:
+    """Multiply or divide the part of a buffer behind `ops`."""
+    part, index = locate(buffer, ops)
+    if not shares(part, buffer):
+        scatter(buffer, ops, in_place(read_at(buffer, ops, clear=True), factor), add=True)
+    elif index is Ellipsis:
+        in_place(part, factor)
+    else:
+        part[index] = in_place(part[index], factor)

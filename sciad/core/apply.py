@@ -1,18 +1,22 @@
 """Application of rules to traced values: strip the highest level, compute below, record above."""
 
-import dis
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from sciad.core.buffer import Call, constant, operand, store, view
+from sciad.core.adjoints import in_precision
+from sciad.core.buffer import constant, operand, view
+from sciad.core.constants import computed, present
+from sciad.core.debugging import note_cut
 from sciad.core.errors import NotDifferentiableError, user_location
+from sciad.core.options import Options, write_out
+from sciad.core.quick import binary, unary
 from sciad.core.rules import Elementwise, Linear, Nondifferentiable, Rule, Substitute, Vjp
-from sciad.core.scalars import scalar_partial_value, scalar_partials
-from sciad.core.tape import ReverseTrace
+from sciad.core.scalars import needed_arguments, scalar_partial_value, single_partial
+from sciad.core.steps import Call
 from sciad.core.tracer import (
     Array,
     Scalar,
@@ -27,7 +31,7 @@ from sciad.core.tracer import (
     unwrap_constants,
 )
 
-__all__ = ["Primitive", "apply", "bind", "elementwise", "of_scalar", "write_out"]
+__all__ = ["Primitive", "apply", "bind", "elementwise", "of_scalar"]
 
 
 class Primitive(Protocol):
@@ -106,13 +110,35 @@ def apply(rule: Rule, function: Callable[..., Any], args: Sequence, kwargs: dict
     kind = type(rule)
     if kind is Elementwise:
         if kwargs:
-            return _ufunc_with_options(rule, function, args, kwargs)  # type: ignore[arg-type]
+            if isinstance(function, np.ufunc):
+                return _with_options(rule, function, args, kwargs)
+            if rule.otherwise is not None:  # type: ignore[union-attr]
+                return rule.otherwise(*args, **kwargs)  # type: ignore[union-attr]
+            args, kwargs = _all_positional(function, args, kwargs)
         return elementwise(rule, function, args)  # type: ignore[arg-type]
+    if kind is Substitute and not (args and type(args[0]) is Array and args[0].tape is not None):
+        result = computed(function, args, kwargs)  # type: ignore[arg-type]
+        if result is not NotImplemented:
+            return result
+    if (kind is Substitute or kind is Linear) and rule.shortcut is not None:  # type: ignore[union-attr]
+        found = rule.shortcut(*args, **kwargs)  # type: ignore[union-attr]
+        if found is not None:
+            return found
     if kind is Substitute:
         return rule.resolved(*args, **kwargs)  # type: ignore[union-attr]
     if kind is Nondifferentiable:
         return _plain(function, args, kwargs)
+    if isinstance(function, np.ufunc) and (
+        len(args) > function.nin or not _ARRAY.issuperset(kwargs)
+    ):
+        return _with_options(rule, function, args, kwargs)
     args, kwargs = _positional(function, args, kwargs)
+    if kind is Linear:
+        for k in rule.argnums:  # type: ignore[union-attr]
+            if k < len(args) and type(args[k]) in (list, tuple):
+                made = as_array(args[k])  # of traced values?
+                if is_wrapped(made):
+                    args = [*args[:k], made, *args[k + 1 :]]
     trace = top_trace(args)
     if trace is None:
         return _untraced(rule, function, args, kwargs)
@@ -121,13 +147,20 @@ def apply(rule: Rule, function: Callable[..., Any], args: Sequence, kwargs: dict
 
 def elementwise(rule: Elementwise, function: Callable[..., Any], args: Sequence) -> Any:
     """Apply an elementwise rule without keyword arguments."""
-    if len(args) == 1 and type(args[0]) is Scalar:
-        found = of_scalar(rule, function, args[0])
-        if found is not None:
-            return found
+    found: Any = None
+    if len(args) == 2:
+        if type(args[0]) is Array or type(args[1]) is Array:
+            found = binary(rule, function, args[0], args[1])
+    elif len(args) == 1:
+        if type(args[0]) is Scalar:
+            found = of_scalar(rule, function, args[0])
+        elif type(args[0]) is Array:
+            found = unary(rule, function, args[0])
+    if found is not None:
+        return found
     if len(args) != len(rule.partials):
         if isinstance(function, np.ufunc) and len(args) == len(rule.partials) + 1:
-            return write_out(args[-1], elementwise(rule, function, args[:-1]))
+            return _with_options(rule, function, args, {})
         if rule.otherwise is None:
             raise TypeError(f"{_name(function)} takes {len(rule.partials)} arguments")
         return rule.otherwise(*args)
@@ -145,33 +178,40 @@ def elementwise(rule: Elementwise, function: Callable[..., Any], args: Sequence)
         if found is not None and (trace is None or found.level > trace.level):
             trace = found
     if trace is None:
+        if any(type(a) in (list, tuple) for a in args):  # of traced values?
+            made = [as_array(a) if type(a) in (list, tuple) else a for a in args]
+            if any(map(is_wrapped, made)):
+                return elementwise(rule, function, made)
         return _untraced(rule, function, args, {})
     return _elementwise_below(rule, function, args, trace)
 
 
 def of_scalar(rule: Elementwise, function: Callable[..., Any], x: Scalar) -> Scalar | None:
     """Apply to one traced real number; None where the general way is needed."""
+    partial = rule.of_float
+    if partial is None:
+        partial = single_partial(rule)
     value = x.value
-    if type(value) is not float and type(value) is not np.float64:
-        return None
-    partials = rule.scalar_partials
-    if partials is None:
-        partials = scalar_partials(rule)
-    if len(partials) != 1:
+    if type(value) is not float:
+        if type(value) is not np.float64:
+            return None
+        plain = float(value)
+    else:
+        plain = value
+    if not partial:
         return None
     out = function(value)
     if type(out) is not float and type(out) is not np.float64:
         return None
     try:
-        p = partials[0](value, out)  # type: ignore[misc]
+        p = partial(plain, out if type(out) is float else float(out))
     except (ArithmeticError, ValueError, TypeError):
         p = scalar_partial_value(rule, 0, (value, out))
-    trace = x._trace
-    if type(trace) is ReverseTrace:
-        entries = trace.entries
-        entries.append((x.node, p))
-        return Scalar(out, trace, len(entries) - 1)
-    return trace.scalar1(out, x.node, p)
+    if type(p) is not float:
+        if np.iscomplexobj(p):
+            return None  # a mistake in a rule, which is reported there
+        p = float(p)
+    return Scalar(out, x._trace.running, x.slot, x.factor * p)
 
 
 def _elementwise_below(rule: Elementwise, function: Any, args: Sequence, trace: Any) -> Any:
@@ -204,25 +244,11 @@ def _elementwise_below(rule: Elementwise, function: Any, args: Sequence, trace: 
         real = not any(dtype_of(v).kind == "c" for v in values)
         if real and dtype_of(out).kind == "c" and shape_of(out) == ():
             inside = [v + 0j for v in values]  # a root of a negative number
+    dtype = dtype_of(out)
+    if dtype.kind in "fc" and any(getattr(v, "dtype", dtype) is not dtype for v in values):
+        pairs = zip(inside, rule.partials, strict=True)
+        inside = [v if p is None else in_precision(v, dtype) for v, p in pairs]
     return trace.elementwise(rule, out, values, nodes, inside)
-
-
-def needed_arguments(rule: Elementwise) -> frozenset[int]:
-    """Positions of the arguments (the output last) whose values the partials read."""
-    names = [set(_read_arguments(p)) for p in rule.partials if p is not None]
-    found = frozenset().union(*names)
-    object.__setattr__(rule, "needed", found)
-    return found
-
-
-def _read_arguments(partial: Any) -> Iterator[int]:
-    code = getattr(partial, "__code__", None)
-    if code is None or code.co_flags & inspect.CO_VARARGS or code.co_cellvars:
-        yield from range(16)
-        return
-    for k, name in enumerate(code.co_varnames[: code.co_argcount]):
-        if any(i.argval == name for i in dis.get_instructions(code) if "FAST" in i.opname):
-            yield k
 
 
 def _structured(rule: Linear | Vjp, function: Any, trace: Any, args: list, kwargs: dict) -> Any:
@@ -242,13 +268,16 @@ def _structured(rule: Linear | Vjp, function: Any, trace: Any, args: list, kwarg
         return trace.vjp(rule, out, values, kwargs, nodes)
     assert isinstance(rule, Linear)
     (first,) = nodes if len(nodes) == 1 else (None,)
-    if first == 0 and len(rule.argnums) == 1:
+    if first == 0 and len(rule.argnums) == 1 and type(args[0]) is Array:
         if out is values[0]:
             return args[0]
-        if _is_view(out, values[0]):
+        source = current(args[0])
+        if values[0] is not source or _is_view(out, source):
+            # the operand may be a copy with elements in another order: look at the memory itself
             op = Call(function, tuple(values[1:]), kwargs, rule.batched)
-            live = op.apply(current(args[0]))
-            return view(args[0], op, live)
+            live = op.apply(source)
+            if _is_view(live, source):
+                return view(args[0], op, live)
     return trace.linear(rule, out, values, kwargs, nodes)
 
 
@@ -281,9 +310,11 @@ def _is_view(out: Any, value: Any) -> bool:
 
 def _untraced(rule: Rule, function: Any, args: Sequence, kwargs: dict) -> Any:
     """Call with constant arrays of traced code: the result is one again."""
-    out = function(
-        *[unwrap_constants(a) for a in args], **{k: unwrap_constants(v) for k, v in kwargs.items()}
-    )
+    if type(rule) is Elementwise or type(rule) is Linear:  # they keep nothing
+        plain = [present(a) if type(a) is Array else unwrap_constants(a) for a in args]
+    else:
+        plain = [unwrap_constants(a) for a in args]
+    out = function(*plain, **{k: unwrap_constants(v) for k, v in kwargs.items()})
     if type(out) is not np.ndarray:
         return out
     for arg in args:
@@ -299,6 +330,7 @@ def _untraced(rule: Rule, function: Any, args: Sequence, kwargs: dict) -> Any:
 
 
 def _plain(function: Any, args: Sequence, kwargs: dict) -> Any:
+    note_cut(function, args)
     args, out = list(args), kwargs.get("out")
     if isinstance(function, np.ufunc) and len(args) > function.nin:
         out = args.pop()
@@ -313,54 +345,41 @@ def _plain(function: Any, args: Sequence, kwargs: dict) -> Any:
     return write_out(target, result)
 
 
-def _ufunc_with_options(rule: Elementwise, function: Any, args: Sequence, kwargs: dict) -> Any:
-    """Elementwise call with ``out``, ``where``, ``dtype``, ``casting`` or named arguments."""
-    options = dict(kwargs)
-    out = options.pop("out", None)
-    where = options.pop("where", True)
-    dtype = options.pop("dtype", None)
-    if options.pop("casting", "same_kind") is None or options.pop("subok", True) is None:
-        raise TypeError("casting and subok must not be None")
-    options.pop("order", None)
-    if options:
-        args, rest = _positional(function, args, options)
-        if rest:
-            raise NotDifferentiableError(
-                f"{_name(function)}: the options {sorted(rest)} are not supported on traced values",
-                where=user_location(),
-            )
-    result = elementwise(rule, function, args)
-    if dtype is not None:
-        result = result.astype(dtype)
-    if type(out) is tuple:
-        (out,) = out
-    if out is None or out is Ellipsis:  # "..." asks NumPy for an array instead of a number
-        if where is True:
-            return result
-        raise NotDifferentiableError(
-            f"{_name(function)}: 'where' without 'out' leaves elements undefined",
-            where=user_location(),
-            hint="give out=, or use np.where",
+def _with_options(rule: Rule, function: Any, args: Sequence, kwargs: dict) -> Any:
+    """Apply a rule of a ufunc called with ``out``, ``where``, ``dtype``, ... ."""
+    options = Options(function, args, kwargs)
+    if type(rule) is not Elementwise:
+        return options.finish(apply(rule, function, options.args, options.rest))
+    if options.rest:
+        raise TypeError(
+            f"{function.__name__}() got an unexpected keyword argument '{next(iter(options.rest))}'"
         )
-    if where is not True:
-        result = np.where(where, result, out)
-    return write_out(out, result)
+    return options.finish(elementwise(rule, function, options.args))
 
 
-def write_out(out: Any, result: Any) -> Any:
-    """Store a result in the array the user gave as ``out``."""
-    if type(out) is Array:
-        store(out, Ellipsis, result)
-    elif trace_of(result) is None:
-        out[...] = primal_of(result)
-    else:
-        out[...] = result  # raises where the user's plain array would lose the derivative
-    return out
+#: Options of generalised ufuncs that say where the vectors are; rules of these know them.
+_ARRAY = frozenset({"axis", "axes", "keepdims"})
+
+
+def _all_positional(function: Any, args: Sequence, kwargs: dict) -> tuple[list, dict]:
+    """Move all keyword arguments of an elementwise function to their positions."""
+    signature = _signature(function)
+    if signature is not None:
+        bound = signature.bind(*args, **kwargs)
+        if not bound.kwargs:
+            return list(bound.args), {}
+    raise NotDifferentiableError(
+        f"{_name(function)}: the options {sorted(kwargs)} are not supported on traced values",
+        where=user_location(),
+        hint="pass its arguments by position",
+    )
 
 
 def _positional(function: Any, args: Sequence, kwargs: dict) -> tuple[list, dict]:
-    """Move boxed keyword arguments to their positions; drop unused ``None`` options."""
-    if not any(is_wrapped(v) for v in kwargs.values()):
+    """Move boxed keyword arguments, and lists of boxed values, to their positions."""
+    if not any(
+        is_wrapped(v) or (type(v) is list and is_wrapped(as_array(v))) for v in kwargs.values()
+    ):
         return list(args), kwargs
     signature = _signature(function)
     if signature is None:

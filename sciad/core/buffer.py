@@ -15,10 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from sciad.core.elements import CONSTANT, begin, is_place, read, settle, write
 from sciad.core.errors import LostDerivativeError, TracingError, user_location
+from sciad.core.steps import Index, is_basic, plain_index
 from sciad.core.tracer import (
+    FLOAT64,
     Array,
     Scalar,
+    as_array,
     current,
     is_wrapped,
     primal_of,
@@ -29,114 +33,18 @@ from sciad.core.tracer import (
 )
 
 __all__ = [
-    "Call",
-    "Index",
     "accumulate",
+    "accumulate_at",
     "constant",
     "detach",
     "getitem",
-    "locate",
     "operand",
-    "scatter",
-    "shares",
+    "prepare_write",
+    "read_only",
+    "refuse_plain",
     "store",
     "view",
 ]
-
-
-class Index:
-    """The step ``a[index]``, on a value, on tangents, on an adjoint buffer."""
-
-    __slots__ = ("index", "repeats", "split")
-
-    def __init__(self, index: Any) -> None:
-        self.index = index
-        if type(index) is int or type(index) is slice:
-            self.split = self.repeats = False
-        else:
-            self.split = _advanced_parts_are_split(index)
-            self.repeats = has_repeats(index)
-
-    def apply(self, array: Any) -> Any:
-        """Take the step on a value."""
-        return array[self.index]
-
-    def batched(self, tangents: Any) -> Any:
-        """Take the step along a leading axis of directions."""
-        if self.split:
-            return np.stack([tangents[k][self.index] for k in range(len(tangents))])
-        return tangents[self.batched_index()]
-
-    def batched_index(self) -> tuple:
-        """Index with a leading axis of directions."""
-        index = self.index if type(self.index) is tuple else (self.index,)
-        return (slice(None), *index)
-
-
-class Call:
-    """The step ``function(a, *args, **kwargs)`` of a linear function that returns a view."""
-
-    __slots__ = ("args", "function", "kwargs", "together")
-
-    def __init__(self, function: Any, args: tuple, kwargs: dict, together: Any) -> None:
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-        self.together = together
-
-    def apply(self, array: Any) -> Any:
-        """Take the step on a value."""
-        return self.function(array, *self.args, **self.kwargs)
-
-    def batched(self, tangents: Any) -> Any:
-        """Take the step along a leading axis of directions."""
-        if self.together is not None:
-            return self.together(tangents, *self.args, **self.kwargs)
-        return np.stack([self.apply(tangents[k]) for k in range(len(tangents))])
-
-
-def _advanced_parts_are_split(index: Any) -> bool:
-    """Whether NumPy would move the axis of the advanced indices to the front."""
-    if type(index) is not tuple or not any(_is_array_index(i) for i in index):
-        return False
-    places = [
-        k for k, i in enumerate(index) if _is_array_index(i) or isinstance(i, int | np.integer)
-    ]
-    return places[-1] - places[0] + 1 != len(places)
-
-
-def _is_array_index(index: Any) -> bool:
-    return isinstance(index, list | np.ndarray)
-
-
-def is_basic(index: Any) -> bool:
-    """Whether ``a[index]`` is a view in NumPy."""
-    parts = index if type(index) is tuple else (index,)
-    return all(
-        i is None or i is Ellipsis or isinstance(i, slice | int | np.integer) for i in parts
-    ) and not any(isinstance(i, bool) for i in parts)
-
-
-def plain_index(index: Any) -> Any:
-    """Copy the arrays of an index, so that nothing in it can change later."""
-    if type(index) is tuple:
-        return tuple(plain_index(i) for i in index)
-    if type(index) is Array:
-        index = np.asarray(index)
-    if isinstance(index, list):
-        return np.array(index) if index else np.array([], dtype=np.intp)
-    if isinstance(index, np.ndarray):
-        return index.copy()
-    return index
-
-
-def _is_place(index: Any) -> bool:
-    """Whether an index is an int or a tuple of ints."""
-    if type(index) is int:
-        return True
-    if type(index) is tuple:
-        return all(type(i) is int for i in index)
-    return False
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -144,11 +52,14 @@ def _is_place(index: Any) -> bool:
 
 def constant(value: Any) -> Any:
     """Box a fresh plain array, so that traced values can be written into it later."""
-    if type(value) is np.ndarray and value.dtype.kind in "fc":
-        made = Array(value)
-        made.owned = value.flags.writeable
-        made.hot = True
-        return made
+    if type(value) is np.ndarray:
+        dtype = value.dtype
+        if dtype is FLOAT64 or dtype.kind in "fc":
+            made = Array(value)
+            made.hot = True
+            if value.base is None or value.flags.writeable:
+                made.owned = True
+            return made
     return value
 
 
@@ -156,6 +67,16 @@ def refresh(view: Array) -> None:
     """Let a view stand for the present content of its owner."""
     root = view.owner
     assert root is not None
+    entries = root.tape
+    if entries is not None and view.is_slice and view.live[0] is root.value:
+        root.saved = True
+        view.value = view.live[1]
+        entries.append((root.node, view.ops[0].index, root.value.shape))
+        view.node = len(entries) - 1
+        view.version = root.version
+        return
+    if root.elements is not None:
+        settle(root)
     value = current(view)
     if root.hot:
         value = value.copy("K")
@@ -175,7 +96,9 @@ def operand(x: Any, trace: Any) -> tuple[Any, Any]:
     if kind is not Array:
         return x, None
     root = x.owner
-    if root is None:
+    if root is None or root is x:
+        if x.elements is not None:
+            settle(x)
         x.saved = True
     elif x.version != root.version:
         refresh(x)
@@ -202,12 +125,39 @@ def view(x: Array, op: Any, value: Any) -> Array:
     made.ops = (*x.ops, op)
     made.live = (root.value, value)
     made.version = -1  # no node yet: it is recorded when the view is used
+    if x.readonly:
+        made.readonly = True
     return made
 
 
 def getitem(x: Array, index: Any) -> Any:
     """``x[index]``: a view, or a copy for a number and for advanced indices."""
-    if x.owner is None and _is_place(index):
+    if type(index) is slice and (
+        x.tape is not None or (x._trace is None and x.owner is None and type(x.value) is np.ndarray)
+    ):
+        part = x.value[index]
+        made = Array(part, x._trace)
+        made.owner, made.ops, made.live = x, (Index(index),), (x.value, part)
+        made.version, made.is_slice = -1, True  # no node yet, as in `view`
+        if x.readonly:
+            made.readonly = True
+        return made
+    elements = x.elements
+    if elements is not None:
+        if type(index) is int and index >= 0 and x.rank == 1:
+            found = elements.get(index)
+            if found is None and x.blank:
+                return x.value[index]
+        else:
+            found = read(x, index)
+            if found is not None:
+                return found
+        if found is not None:
+            value = x.value[index]
+            if found is CONSTANT:
+                return value
+            return Scalar(value, found._trace, found.slot, found.factor)
+    if (x.owner is None or elements is not None) and (type(index) is int or is_place(index)):
         value = x.value[index]
         if type(value) is np.float64:
             trace = x._trace
@@ -215,6 +165,8 @@ def getitem(x: Array, index: Any) -> Any:
         if type(value) is np.ndarray and type(index) is int:
             return view(x, Index(index), value)
     live = current(x)
+    if type(index) is slice and type(live) is np.ndarray:
+        return view(x, Index(index), live[index])
     if type(index) is not int:
         index = plain_index(index)
     value = live[index]
@@ -227,14 +179,21 @@ def getitem(x: Array, index: Any) -> Any:
     trace = root._trace
     if trace is None:
         return value
+    if root.elements is not None:
+        settle(root)
     return wrap(value, trace, trace.load(root, (*x.ops, Index(index)), value))
 
 
 # Writing -----------------------------------------------------------------------------------------
 
+_NUMBERS = frozenset({float, int, np.float64})
+_READ_ONLY = "assignment destination is read-only"
+
 
 def promote(root: Array, trace: Any) -> None:
     """Make an owner a traced array of a (higher) level."""
+    if root.elements is not None:
+        settle(root)
     if root._trace is not None:
         inner = Array(root.value, root._trace, root.node)
         inner.owned, inner.saved, inner.hot = root.owned, root.saved, root.hot
@@ -243,17 +202,34 @@ def promote(root: Array, trace: Any) -> None:
         root.owned = True
     root.node = trace.zero_node(root.value)
     root._trace = trace
+    root.blank = True
+    root.version += 1  # views look again, even if the write fails
 
 
 def prepare_write(root: Array) -> None:
     """Give the owner memory and a node that nobody else looks at."""
+    root.tape = None
+    if root.elements is not None:
+        settle(root)
     if root.shared:
         raise TracingError(
             "an argument is written in place whose memory is also that of another argument",
             where=user_location(),
             hint="pass a copy: x.copy()",
         )
+    if root.windows and any(w() is not None for w in root.windows):
+        raise TracingError(
+            "an array is written in place that code which sciad does not follow still holds: it"
+            " would not see the write",
+            where=user_location(),
+            hint="give that code a copy: x.copy()",
+        )
     if root.saved or not root.owned:
+        plain = primal_of(root.value)
+        if not isinstance(plain, np.ndarray):
+            raise TypeError(f"'{type(plain).__name__}' object does not support item assignment")
+        if not plain.flags.writeable:
+            raise ValueError(_READ_ONLY)
         if type(root.value) is Array and root.value.owner is None and root.value._trace is None:
             root.value = constant(np.copy(root.value.value))
         else:
@@ -261,12 +237,19 @@ def prepare_write(root: Array) -> None:
         if root._trace is not None:
             root.node = root._trace.copy_node(root)
         root.saved = False
-        root.owned = True
+        root.owned = not root.readonly
     root.hot = True
+
+
+def read_only(x: Array) -> None:
+    """Raise where the program has made an array read-only."""
+    if x.readonly:
+        raise ValueError(_READ_ONLY)
 
 
 def _open_for(x: Array, v: Any) -> Array:
     """Owner of x, ready to take v."""
+    read_only(x)
     root = x.owner if x.owner is not None else x
     trace = top_trace((v,))
     if trace is not None and (root._trace is None or trace.level > root._trace.level):
@@ -283,33 +266,85 @@ def _live_target(x: Array, root: Array, value: Any) -> Any:
         if live.size and not np.may_share_memory(live, root.value):
             raise TracingError("this view cannot be written through", where=user_location())
         if not live.flags.writeable and root.value.flags.writeable:
-            raise ValueError("assignment destination is read-only")
+            raise ValueError(_READ_ONLY)
     return live
 
 
 def store(x: Array, index: Any, v: Any) -> None:
     """``x[index] = v``."""
-    if type(v) is Scalar and x.owned and not x.saved and v._trace is x._trace and _is_place(index):
-        value = x.value  # only owners of memory are owned
-        if type(value) is np.ndarray and type(v.value) is not Scalar:
-            before = value[index]
-            if type(before) is np.float64:
-                value[index] = v.value
-                x._trace.store_element(x, index, v.node)
+    elements = x.elements
+    if elements is not None:
+        if type(index) is int and index >= 0 and x.rank == 1 and type(v) is Scalar:
+            new = v.value
+            if v._trace is x._trace and (type(new) is not Scalar or type(x.value) is Array):
+                x.value[index] = new
+                elements[index] = v
                 x.version += 1
                 return
+        if write(x, index, v):
+            return
+    elif type(v) is Array and v._trace is x._trace and x.owned and not x.saved:
+        if (type(index) is int or type(index) is slice) and _store_part(x, index, v):
+            return
+    elif type(v) in _NUMBERS and x._trace is None and x.owned and not x.saved:
+        x.value[index] = v
+        x.version += 1
+        return
+    if _store_constant(x, index, v):
+        return
     if type(v) in (list, tuple):
-        v = np.stack([np.asarray(e) if not is_wrapped(e) else e for e in v]) if v else np.array(v)
+        v = as_array(v)
     if type(v) is Array and _same_place(x, index, v):
         return  # x[i] += y has written already
     if type(index) is not int:
         index = plain_index(index)
     root = _open_for(x, v)
+    if root is x and root._trace is not None and is_place(index) and begin(root, index):
+        if write(root, index, v):
+            return
+        settle(root)
     value, node = operand(v, root._trace)  # before the write; a view of the same owner is copied
     _live_target(x, root, value)[index] = value
     if root._trace is not None:
+        root.blank = False
         root._trace.store(root, (*x.ops, Index(index)), value, node)
     root.version += 1
+
+
+def _store_constant(x: Array, index: Any, v: Any) -> bool:
+    """Write plain numbers into an array without trace; or do nothing."""
+    root = x if x.owner is None else x.owner
+    if root._trace is not None or root.saved or not root.owned or root.shared or root.windows:
+        return False
+    if type(v) is Array:
+        source = v if v.owner is None else v.owner
+        if source._trace is not None:
+            return False
+        v = current(v)
+    elif type(v) is Scalar or type(v) in (list, tuple):
+        return False
+    if type(root.value) is not np.ndarray or is_wrapped(v) or x.readonly:
+        return False
+    if type(index) is not int and type(index) is not slice:
+        index = plain_index(index)
+    _live_target(x, root, v)[index] = v
+    root.tape, root.hot = None, True
+    root.version += 1
+    return True
+
+
+def _store_part(x: Array, index: Any, v: Array) -> bool:
+    """Write a plain array into a row or slice of an array of the same trace; or do nothing."""
+    trace, value, new = x._trace, x.value, v.value
+    if v.owner is not None or trace is None or type(value) is not np.ndarray:
+        return False
+    if type(new) is not np.ndarray or new.dtype is not value.dtype:
+        return False
+    value[index] = new
+    x.blank = False
+    trace.store(x, (Index(index),), new, v.node)
+    x.version += 1
+    return True
 
 
 def _same_place(x: Array, index: Any, v: Array) -> bool:
@@ -323,91 +358,48 @@ def _same_place(x: Array, index: Any, v: Array) -> bool:
         return False
     return (
         here.ctypes.data == there.ctypes.data
+        and here.dtype == there.dtype  # the real part of a complex array starts where it does
         and here.strides == there.strides
         and here.shape == there.shape
     )
 
 
-def accumulate(x: Array, v: Any) -> Array:
-    """``x += v``."""
+def accumulate(x: Array, v: Any, sign: float = 1.0) -> Array:
+    """``x += v``, or ``x -= v`` for a negative sign."""
     root = _open_for(x, v)
     value, node = operand(v, root._trace)
     live = _live_target(x, root, value)
-    live += value
+    if sign > 0.0:
+        live += value
+    else:
+        live -= value
     if root._trace is not None and node is not None:
-        root._trace.store(root, x.ops, value, node, add=True)
+        root.blank = False
+        root._trace.store(root, x.ops, value, node, add=sign)
     root.version += 1
     return x
 
 
-# Parts of an array beside the owner (its adjoint, its tangents in one direction) ------------------
-
-
-def last_writes(buffer: Any, ops: tuple) -> np.ndarray | None:
-    """Which elements of a written value stay, where an index names places twice; None for all.
-
-    The last one stays: found by writing numbers through the same steps.
-    """
-    if not any(type(op) is Index and op.repeats for op in ops):
-        return None
-    size = int(np.prod(shape_of(buffer)))
-    places = np.arange(size).reshape(shape_of(buffer))
-    for op in ops:
-        places = op.apply(places)
-    numbers = np.arange(places.size).reshape(places.shape)
-    marks = np.zeros(size, dtype=np.intp)
-    marks[places] = numbers
-    stays = marks[places] == numbers
-    return None if stays.all() else stays
-
-
-def has_repeats(index: Any) -> bool:
-    """Whether an index may name an element twice."""
-    parts = index if type(index) is tuple else (index,)
-    return any(isinstance(i, np.ndarray) and i.dtype.kind != "b" and i.size > 1 for i in parts)
-
-
-def locate(buffer: Any, ops: tuple) -> tuple[Any, Any]:
-    """(part, index): what the steps `ops` read is ``part[index]``."""
-    index: Any = Ellipsis
-    for k, op in enumerate(ops):
-        if type(op) is Index and k == len(ops) - 1:
-            index = op.index
-        else:
-            buffer = op.apply(buffer)
-    return buffer, index
-
-
-def shares(part: Any, buffer: Any) -> bool:
-    """Whether a write to `part` goes to the memory of `buffer`."""
-    if part is buffer:
-        return True
-    if type(part) is Array:
-        root = buffer.owner if buffer.owner is not None else buffer
-        return part.owner is root and primal_of(part).flags.writeable
-    if type(part) is not np.ndarray:
-        return False
-    return part.flags.writeable and (part.size == 0 or np.may_share_memory(part, buffer))
-
-
-def scatter(buffer: Any, ops: tuple, values: Any, add: bool) -> None:
-    """Write through positions, where the steps do not give a view of the buffer."""
-    places = np.arange(buffer.size).reshape(buffer.shape)
-    for op in ops:
-        places = op.apply(places)
-    spots = np.unravel_index(places, buffer.shape)
-    if add:
-        np.add.at(buffer, spots, values)
-    else:
-        buffer[spots] = values
+def accumulate_at(x: Array, index: Any, v: Any, sign: float = 1.0) -> None:
+    """``np.add.at(x, index, v)``, or ``np.subtract.at`` for a negative sign."""
+    index = plain_index(index)
+    root = _open_for(x, v)
+    value, node = operand(v, root._trace)
+    live = _live_target(x, root, value)
+    (np.add if sign > 0.0 else np.subtract).at(live, index, value)
+    if root._trace is not None and node is not None:
+        root.blank = False
+        root._trace.store(root, (*x.ops, Index(index)), value, node, add=sign)
+    root.version += 1
 
 
 def refuse_plain(target: Any) -> None:
     """Raise because a traced value would be written into an array sciad does not follow."""
     raise LostDerivativeError(
         "a traced value is written into a plain array that was not created in the differentiated"
-        f" code (shape {shape_of(target)}, dtype {getattr(target, 'dtype', type(target))})",
+        f" code, or that others hold too (shape {shape_of(target)}, dtype"
+        f" {getattr(target, 'dtype', type(target))})",
         where=user_location(),
         hint="create the array inside the function (np.zeros, np.empty, np.copy, ...) or pass it as"
         " a differentiated argument",
-    )
+    ) from None

@@ -6,126 +6,103 @@ error names the function. Functions that get no traced value, and can reach none
 they are.
 """
 
+import collections
 import functools
 import inspect
 import itertools
-import operator
 import sys
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sciad.core.apply import apply, elementwise, of_scalar
-from sciad.core.buffer import constant, prepare_write
-from sciad.core.construct import construct
+from sciad.core.adoption import HELPERS, is_whole
+from sciad.core.apply import apply, elementwise
+from sciad.core.buffer import constant, refuse_plain
+from sciad.core.classes import (
+    RUNNING,
+    expect_unseen_calls,
+    is_stub,
+    meet,
+    meet_objects,
+    settle,
+)
 from sciad.core.errors import (
     SCIAD_DIRECTORY,
     LostDerivativeError,
     TracingError,
     user_location,
 )
+from sciad.core.foreign import call_foreign, call_unfollowed, fresh, reads_numbers
+from sciad.core.infix import OPERATORS
+from sciad.core.methods import METHODS, WRITERS
 from sciad.core.operators import give
-from sciad.core.rewrite import is_rewritten, rewritten_code, with_code
-from sciad.core.rules import BY_CALLABLE, BY_NAME, Elementwise, Rule, Substitute, lookup
+from sciad.core.reach import (
+    BOXES,
+    CONTAINERS,
+    FUNCTIONS,
+    PLAIN,
+    holds_boxes,
+    kinds_near,
+    reach_boxes,
+    worth_following,
+)
+from sciad.core.rewrite import is_rewritten, needs_no_rewriting, rewritten_code, with_code
+from sciad.core.rules import (
+    BY_CALLABLE,
+    BY_NAME,
+    READY,
+    RULED,
+    Elementwise,
+    Rule,
+    Substitute,
+    lookup,
+)
+from sciad.core.sourceless import Namespace, without_source
+from sciad.core.text import WRITTEN, check_read
 from sciad.core.tracer import (
     Array,
     Scalar,
-    current,
     is_wrapped,
     primal_of,
     trace_of,
     unwrap_constants,
 )
+from sciad.core.ufuncs import call_method
 
 __all__ = ["call"]
 
-_BOXES = frozenset({Scalar, Array})
-_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
-_PLAIN = frozenset(
-    {
-        int,
-        float,
-        complex,
-        bool,
-        str,
-        bytes,
-        type(None),
-        range,
-        slice,
-        type(Ellipsis),
-        np.ndarray,
-        np.float64,
-        np.float32,
-        np.complex128,
-        np.complex64,
-        np.int64,
-        np.int32,
-        np.bool_,
-        types.ModuleType,
-        types.BuiltinFunctionType,
-        np.ufunc,
-        type,
-        *_CONTAINERS,
-    }
-)
 
-#: Modules of the standard library that compute; the others are called as they are.
-_FOLLOWED_LIBRARY = frozenset(
-    {"statistics", "random", "functools", "heapq", "bisect", "contextlib", "copy", "dataclasses"}
-)
 _HIGHER_ORDER = frozenset(
-    {
-        map,
-        filter,
-        sorted,
-        min,
-        max,
-        functools.reduce,
-        itertools.starmap,
-        itertools.accumulate,
-        itertools.groupby,
-        itertools.takewhile,
-        itertools.dropwhile,
-        itertools.filterfalse,
-        iter,
-    }
+    map(
+        id,
+        (
+            map,
+            filter,
+            sorted,
+            min,
+            max,
+            functools.reduce,
+            itertools.starmap,
+            itertools.accumulate,
+            itertools.groupby,
+            itertools.takewhile,
+            itertools.dropwhile,
+            itertools.filterfalse,
+            iter,
+            functools.cmp_to_key,
+            collections.defaultdict,
+        ),
+    )
 )
-#: Homes of built-in code that stores or hands on its arguments, as ``list.append`` does.
-_KEEPERS = frozenset(
-    {
-        None,
-        "builtins",
-        "_collections",
-        "collections",
-        "itertools",
-        "_functools",
-        "_operator",
-        "_heapq",
-        "_bisect",
-    }
-)
-_FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
+_COMPARING = frozenset(map(id, (min, max, sorted)))
+_HEAP_TYPE = 1 << 9  # flag of classes made by a class statement
+_METHOD, _FUNCTION, _BUILTIN = types.MethodType, types.FunctionType, types.BuiltinFunctionType
 _CACHED = type(functools.lru_cache(lambda: None))
 _DISPATCHED = type(np.sum)
-
-
-def holds_boxes(values: Any) -> bool:
-    """Whether some values, or containers among them, are or hold boxed values."""
-    for value in values:
-        kind = type(value)
-        if kind is Scalar or kind is Array:
-            return True
-        if kind in _CONTAINERS and value:
-            if kind is dict:
-                value = value.values()
-            kinds = set(map(type, value))
-            if not _BOXES.isdisjoint(kinds):
-                return True
-            if not _CONTAINERS.isdisjoint(kinds) and holds_boxes(value):
-                return True
-    return False
+_MEMBERS = (types.MethodDescriptorType, types.ClassMethodDescriptorType)
 
 
 def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -143,19 +120,26 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     object
         What the function returns; a fresh plain array is boxed, so that it can be written.
     """
+    kind = type(function)
+    if kind is _METHOD:
+        inner = function.__func__
+        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+            return function(*args, **kwargs)
+    elif (kind is _FUNCTION and id(function.__code__) in READY) or (
+        kind is type and id(function) in READY
+    ):
+        return function(*args, **kwargs)
     try:
         rule = BY_CALLABLE.get(function)
     except TypeError:
         rule = None
-    if type(rule) is Elementwise and len(args) == 1 and type(args[0]) is Scalar and not kwargs:
-        found = of_scalar(rule, function, args[0])
-        if found is not None:
-            return found
     boxed = holds_boxes(args)
+    if WRITTEN.any and reads_numbers(function):
+        check_read([*args, *kwargs.values()])
     if kwargs and not boxed:
         boxed = holds_boxes(kwargs.values())
     if rule is None:
-        handler = _HANDLERS.get(type(function))
+        handler = _HANDLERS.get(kind)
         if handler is not None:
             return handler(function, args, kwargs, boxed)
         rule = lookup(function)
@@ -169,48 +153,23 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _by_rule(rule: Rule, function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
-    # a substitute may be given a function that reaches traced values
-    if boxed or (type(rule) is Substitute and any(isinstance(a, _FUNCTIONS) for a in args)):
-        return apply(rule, function, args, kwargs)
+    # a substitute may be given a function that reaches traced values, or stand for one
+    if boxed or (
+        type(rule) is Substitute
+        and (any(map(_may_reach_traced, args)) or getattr(function, "__closure__", None))
+    ):
+        result = apply(rule, function, args, kwargs)
+        if type(result) is np.ndarray and sys.getrefcount(result) == 2 and is_whole(result):
+            return constant(result)
+        return result
     return fresh(function, args, kwargs)
 
 
-def fresh(function: Any, args: tuple, kwargs: dict) -> Any:
-    """Call as it is; a new array that nobody else holds becomes one that can be written."""
-    result = function(*args, **kwargs)
-    if type(result) is np.ndarray and sys.getrefcount(result) == 2 and _is_whole(result):
-        return constant(result)
-    return result
-
-
-def _is_whole(array: np.ndarray) -> bool:
-    """Whether an array owns its memory, or is the only one that looks at the owner."""
-    base = array.base
-    if base is None:
+def _may_reach_traced(value: Any) -> bool:
+    kind = type(value)  # of iterators nobody knows what they give
+    if isinstance(value, (*FUNCTIONS, threading.Thread)):
         return True
-    return type(base) is np.ndarray and base.base is None and sys.getrefcount(base) == 3
-
-
-def attribute(owner: Any, name: str) -> Any:
-    """``owner.name`` where a property of the user's class is followed."""
-    for kind in type(owner).__mro__:
-        if name in kind.__dict__:
-            member = kind.__dict__[name]
-            if type(member) is property and member.fget is not None:
-                return call(member.fget, owner)
-            if type(member) is functools.cached_property and name not in owner.__dict__:
-                owner.__dict__[name] = call(member.func, owner)
-            break
-    return getattr(owner, name)
-
-
-def matmul(left: Any, right: Any) -> Any:
-    """``left @ right`` by the rule of ``operator.matmul``, for sparse matrices of SciPy too."""
-    if is_wrapped(left) or is_wrapped(right):
-        rule = BY_CALLABLE.get(operator.matmul)
-        if rule is not None:
-            return apply(rule, operator.matmul, (left, right), {})
-    return left @ right
+    return id(kind) in RUNNING.met or hasattr(kind, "__next__")
 
 
 # Python functions --------------------------------------------------------------------------------
@@ -219,36 +178,51 @@ def matmul(left: Any, right: Any) -> Any:
 class _Plan:
     """How functions with one code object are called."""
 
-    __slots__ = ("code", "follow", "function", "made", "name", "names", "new_code", "ours", "ready")
+    __slots__ = (
+        "classes",
+        "code",
+        "epoch",
+        "follow",
+        "kinds",
+        "last",
+        "name",
+        "names",
+        "new_code",
+        "ours",
+        "ready",
+        "sourceless",
+    )
 
     def __init__(self, function: types.FunctionType) -> None:
         code = function.__code__
         self.code = code  # keeps the code object, and so its id, alive
-        self.name = (function.__module__ or "", function.__qualname__)
+        # a wrapper that took the name of what it wraps shares its code with other wrappers
+        own = function.__qualname__ == code.co_qualname
+        self.name = (function.__module__ or "", function.__qualname__) if own else None
         self.ours = code.co_filename.startswith(SCIAD_DIRECTORY)
-        self.ready = is_rewritten(code)
-        self.follow = not self.ours and _worth_following(function.__module__)
+        self.ready = is_rewritten(code) or is_stub(code)
+        self.follow = not self.ours and worth_following(function.__module__)
+        self.kinds: tuple[type, ...] = ()  # classes it may get to see
+        self.epoch = -1  # when they were met
+        self.sourceless = False
         self.new_code: types.CodeType | None = None
-        self.function: Any = None
-        self.made: Any = None
+        self.last: tuple[Any, Any] = (None, None)  # a function and what was made of it
         scope = function.__globals__
         # globals that may hold a traced value: not functions, classes, modules
         self.names = tuple(
             name
             for name in code.co_names
             if name in scope
-            and not isinstance(scope[name], (types.ModuleType, type, *_FUNCTIONS, np.ufunc))
+            and not isinstance(scope[name], (types.ModuleType, type, *FUNCTIONS, np.ufunc))
+        )
+        self.classes = tuple(
+            scope[name]
+            for name in code.co_names
+            if isinstance(scope.get(name), type) and worth_following(scope[name].__module__)
         )
 
 
 _plans: dict[int, _Plan] = {}
-
-
-def _worth_following(module: str | None) -> bool:
-    top = (module or "").partition(".")[0]
-    if top in ("sciad", "numba", "matplotlib", "llvmlite", "tqdm"):
-        return False
-    return top not in sys.stdlib_module_names or top in _FOLLOWED_LIBRARY or top == "__main__"
 
 
 def _call_function(function: types.FunctionType, args: tuple, kwargs: dict, boxed: bool) -> Any:
@@ -256,41 +230,74 @@ def _call_function(function: types.FunctionType, args: tuple, kwargs: dict, boxe
     plan = _plans.get(id(code))
     if plan is None:
         plan = _plans[id(code)] = _Plan(function)
-    if plan.name in BY_NAME:
-        return _by_rule(BY_NAME[plan.name], function, args, kwargs, boxed)
+        if plan.follow and not plan.ready and needs_no_rewriting(code):
+            plan.kinds = tuple(kinds_near(function, ()))
+            meet_objects(args)
+            plan.ready = True
+    name = plan.name or (function.__module__ or "", function.__qualname__)
+    if name in BY_NAME:
+        return _by_rule(BY_NAME[name], function, args, kwargs, boxed)
+    if plan.kinds and plan.epoch != RUNNING.epoch:
+        epoch = RUNNING.epoch
+        meet(plan.kinds)
+        plan.epoch = epoch  # last: other threads rely on it
     if plan.ready:
+        if not plan.kinds and id(code) not in RULED and type(plan.name) is tuple:
+            READY.add(id(code))
         return function(*args, **kwargs)
     if plan.ours:
         args = tuple(unwrap_constants(a) for a in args)
         return function(*args, **{k: unwrap_constants(v) for k, v in kwargs.items()})
     if plan.follow and (boxed or _reaches_traced(function, plan, args, kwargs)):
-        if plan.function is function and plan.made.__defaults__ is function.__defaults__:
-            return plan.made(*args, **kwargs)
-        return _followed(function, plan)(*args, **kwargs)
-    result = function(*args, **kwargs)
-    if type(result) is np.ndarray and sys.getrefcount(result) == 2 and _is_whole(result):
-        return constant(result)
-    return result
+        if plan.sourceless and type(function.__globals__) is Namespace:
+            return function(*args, **kwargs)
+        last, made = plan.last
+        if last is function and made.__defaults__ is function.__defaults__:
+            return made(*args, **kwargs)
+        return _followed(function, plan, args)(*args, **kwargs)
+    return call_unfollowed(function, args, kwargs, boxed)
 
 
-def _followed(function: types.FunctionType, plan: _Plan) -> Callable[..., Any]:
-    if plan.new_code is None:
+def _followed(function: types.FunctionType, plan: _Plan, args: tuple) -> Callable[..., Any]:
+    if plan.new_code is None and not plan.sourceless:
+        epoch = RUNNING.epoch
+        plan.kinds = tuple(kinds_near(function, args))
+        meet(plan.kinds)
+        plan.epoch = epoch
+        if function.__code__ is not plan.code:
+            return function  # its class was met just now: it has been given other code already
         try:
-            plan.new_code = rewritten_code(function)
+            plan.new_code = rewritten_code(function)  # last: other threads rely on it
         except TracingError:
-            plan.follow = False  # no source: called as it is, C functions in it raise
-            return function
-    made = with_code(function, plan.new_code, call)
-    if not function.__closure__:  # a closure would be kept alive by the plan
-        plan.made, plan.function = made, function
+            plan.sourceless = True
+    if plan.sourceless:
+        expect_unseen_calls()
+        return without_source(function, call) or _as_it_is(function, args)
+    assert plan.new_code is not None
+    if function in RUNNING.waiting:
+        settle(function, plan.new_code)
+        return function
+    made = with_code(function, plan.new_code)
+    # a closure would be kept alive by the plan; a method that runs other code will get its own back
+    if not function.__closure__ and made is not function:
+        plan.last = (function, made)
     return made
+
+
+def _as_it_is(function: types.FunctionType, args: tuple) -> Callable[..., Any]:
+    """Code without source that cannot be followed: C functions in it raise."""
+    if any(type(arg) is Array for arg in args):  # it could keep a view, which no write reaches
+        raise TracingError(
+            f"{function.__qualname__} has no source, and gets an array of differentiated code",
+            where=user_location(),
+            hint="define the function in a file or a notebook cell",
+        )
+    return function
 
 
 def _reaches_traced(function: types.FunctionType, plan: _Plan, args: tuple, kwargs: dict) -> bool:
     """Whether an unboxed argument, a closure cell or a global may lead to a traced value."""
-    if not _PLAIN.issuperset(map(type, args)):
-        return True
-    if kwargs and not _PLAIN.issuperset(map(type, kwargs.values())):
+    if not _harmless(args) or (kwargs and not _harmless(kwargs.values())):
         return True
     if function.__closure__ and not _harmless(_cell_values(function)):
         return True
@@ -298,12 +305,23 @@ def _reaches_traced(function: types.FunctionType, plan: _Plan, args: tuple, kwar
         return True
     if plan.names:
         scope = function.__globals__
-        return not _harmless([scope.get(name) for name in plan.names])
-    return False
+        if not _harmless([scope.get(name) for name in plan.names]):
+            return True
+    return any(holds_boxes(vars(kind).values()) for kind in plan.classes)
 
 
 def _harmless(values: Any) -> bool:
-    return _PLAIN.issuperset(map(type, values)) and not holds_boxes(values)
+    """Whether no traced value can be reached from some values."""
+    for value in values:
+        kind = type(value)
+        if kind in CONTAINERS:
+            if value and not _harmless(value.values() if kind is dict else value):
+                return False
+        elif kind not in PLAIN:
+            if kind not in BOXES and id(kind) not in RUNNING.met:
+                meet((kind,))
+            return False
+    return True
 
 
 def _cell_values(function: types.FunctionType) -> list[Any]:
@@ -329,69 +347,32 @@ def _call_method(function: types.MethodType, args: tuple, kwargs: dict, boxed: b
 
 
 def _call_builtin(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
-    if function in _HIGHER_ORDER or getattr(function, "__name__", "") == "sort":
-        args = tuple(Following(a) if isinstance(a, _FUNCTIONS) else a for a in args)
+    if type(getattr(function, "__self__", None)) in CONTAINERS and function.__name__ != "sort":
+        return function(*args, **kwargs)  # list.append and its like
+    if id(function) in _COMPARING and not kwargs:
+        return function(*args)
+    if id(function) in _HIGHER_ORDER or getattr(function, "__name__", "") == "sort":
+        args = tuple(Following(a) if isinstance(a, FUNCTIONS) else a for a in args)
         key = kwargs.get("key")
         if key is not None:
             kwargs = {**kwargs, "key": Following(key)}
     if not boxed:
-        return fresh(function, args, kwargs)
+        return call_foreign(function, args, kwargs, boxed)
     if getattr(function, "__objclass__", None) is np.ndarray and is_wrapped(args[0]):
         return getattr(args[0], function.__name__)(*args[1:], **kwargs)
-    if getattr(function, "__module__", None) not in _KEEPERS:
-        opened = tuple(_open(a) for a in args)
-        plain = [(o, a) for o, a in zip(opened, args, strict=True) if o is not a]
-        args = opened
-    else:
-        plain = []
-    try:
-        result = function(*args, **kwargs)
-    except LostDerivativeError as error:
-        raise _named(error, function) from None
-    return _without_alias(function, result, plain) if type(result) is np.ndarray else result
-
-
-def _without_alias(function: Any, result: np.ndarray, opened: list) -> Any:
-    """Raise where a C function gives a view of an array of traced code: it would not see writes."""
-    for array, boxed in opened:
-        if result is array:
-            return boxed  # the function has filled it
-        if type(array) is np.ndarray and np.may_share_memory(result, array):
-            name = getattr(function, "__qualname__", None) or type(function).__name__
-            raise TracingError(
-                f"{name} gives a view of an array of differentiated code, which sciad cannot"
-                " follow",
-                where=user_location(),
-                hint="use slices, reshape or transpose for views, or give it a copy",
-            )
-    return result
-
-
-def _open(value: Any) -> Any:
-    """Constant arrays of traced code as plain ones, for a C function that may fill them."""
-    if type(value) is Array and trace_of(value) is None:
-        root = value if value.owner is None else value.owner
-        prepare_write(root)
-        plain = current(value)
-        root.version += 1  # views read again
-        root.saved = True  # the function may have kept it
-        return primal_of(plain)
-    return unwrap_constants(value)
-
-
-def _named(error: LostDerivativeError, function: Any) -> LostDerivativeError:
-    """Give the error the name of the function that was called."""
-    name = getattr(function, "__qualname__", None) or type(function).__name__
-    module = getattr(function, "__module__", None)
-    full = f"{module}.{name}" if module and module != "builtins" else name
-    if "has no differentiation rule" in error.what:
-        return error
-    return LostDerivativeError(
-        f"{full} is called with a traced value and has no differentiation rule",
-        where=user_location(),
-        hint="register one with sciad.rule, or pass sciad.stop_gradient(x) if the derivative is"
-        " not wanted",
-    )
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return call_method(owner, function.__name__, args, kwargs)
+    member = getattr(type(owner), getattr(function, "__name__", ""), None)
+    rule = BY_CALLABLE.get(member) if type(member) in _MEMBERS else None
+    if rule is not None:
+        return _by_rule(rule, member, (owner, *args), kwargs, boxed)
+    if type(owner) is np.ndarray:
+        if function.__name__ in METHODS:
+            return call(METHODS[function.__name__], owner, *args, **kwargs)
+        if function.__name__ in WRITERS and any(trace_of(a) is not None for a in args):
+            refuse_plain(owner)
+    return call_foreign(function, args, kwargs, boxed)
 
 
 class Following:
@@ -412,21 +393,28 @@ def _call_partial(function: functools.partial, args: tuple, kwargs: dict, boxed:
 
 def _call_cached(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
     """Call without the cache, which must not keep traced values."""
-    return call(function.__wrapped__, *args, **kwargs) if boxed else function(*args, **kwargs)
+    if boxed or reach_boxes([*args, *kwargs.values()]):
+        return call(function.__wrapped__, *args, **kwargs)
+    return function(*args, **kwargs)
 
 
 def _call_dispatched(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
     """Follow the Python source of a NumPy function without a rule."""
     inner = getattr(function, "__wrapped__", None)
-    if boxed and type(inner) is types.FunctionType:
+    if type(inner) is types.FunctionType and (boxed or any(map(_may_reach_traced, args))):
         return _call_function(inner, args, kwargs, boxed)
     return _call_builtin(function, args, kwargs, boxed)
 
 
 def _call_class(kind: type, args: tuple, kwargs: dict, boxed: bool) -> Any:
-    if kind in _HIGHER_ORDER or not _worth_following(kind.__module__):
+    written_in_c = not kind.__flags__ & _HEAP_TYPE
+    if written_in_c or id(kind) in _HIGHER_ORDER or not worth_following(kind.__module__):
         return _call_builtin(kind, args, kwargs, boxed)
-    return construct(kind, args, kwargs, call)
+    if id(kind) not in RUNNING.met:
+        meet((kind,))
+    if id(kind) in RUNNING.met and not reads_numbers(kind):
+        READY.add(id(kind))
+    return kind(*args, **kwargs)
 
 
 def _call_object(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
@@ -491,7 +479,7 @@ def _any_traced(values: Any) -> bool:
     return False
 
 
-for _name, _part in {"matmul": matmul, "attribute": attribute}.items():
+for _name, _part in {**OPERATORS, **HELPERS}.items():
     setattr(call, _name, _part)
 give(Scalar, {"__array_function__": _array_function})
 give(Array, {"__array_function__": _array_function})

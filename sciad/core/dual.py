@@ -5,11 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.buffer import Index, constant, locate, operand, scatter, shares
+from sciad.core.adjoints import add_at, scale_at
+from sciad.core.buffer import constant, operand
 from sciad.core.errors import InputError
 from sciad.core.rules import Elementwise, Linear, Vjp
+from sciad.core.scalars import partial_value
+from sciad.core.steps import Index, locate, scatter, shares
 from sciad.core.tape import ReverseTrace, sweep
-from sciad.core.tracer import Array, Scalar, Trace, is_wrapped, shape_of, wrap
+from sciad.core.tracer import (
+    Array,
+    Scalar,
+    Trace,
+    dtype_of,
+    is_wrapped,
+    shape_of,
+    wrap,
+)
 
 __all__ = ["ForwardTrace"]
 
@@ -37,9 +48,9 @@ class ForwardTrace(Trace):
         """Tangents are computed at once: nothing is kept."""
         return array
 
-    def scalar1(self, value: Any, tangent: Any, p: Any) -> Scalar:
-        """Box a real function of one real number, with its derivative."""
-        return Scalar(value, self, tangent * p)
+    def scaled(self, tangent: Any, p: float) -> Any:
+        """Tangents of a multiple of a real number."""
+        return tangent * p
 
     def scalar2(self, value: Any, s: Any, p: Any, t: Any, q: Any) -> Scalar:
         """Box a real function of two real numbers, with its derivatives."""
@@ -57,15 +68,18 @@ class ForwardTrace(Trace):
             for k, tangents in enumerate(nodes):
                 partial = rule.partials[k] if tangents is not None else None
                 if partial is not None:
-                    part = partial(*inside, out) * _aligned(tangents, len(shape))
+                    slope = partial_value(partial, (*inside, out))
+                    part = slope * _aligned(tangents, len(shape))
+                    if rule.selects:  # what is dropped does not count, not even if infinite
+                        part = np.where(slope == 0, 0.0, part)
                     total = part if total is None else total + part
-        return wrap(out, self, self._whole(total, shape))
+        return wrap(out, self, self._whole(total, out))
 
-    def _whole(self, tangents: Any, shape: tuple) -> Any:
+    def _whole(self, tangents: Any, out: Any) -> Any:
         """Tangents with their full shape."""
-        full = (self.directions, *shape)
+        full = (self.directions, *shape_of(out))
         if tangents is None:
-            return np.zeros(full)
+            return np.zeros(full, dtype_of(out))
         return tangents if shape_of(tangents) == full else np.broadcast_to(tangents, full)
 
     def linear(self, rule: Linear, out: Any, args: list, kwargs: dict, nodes: dict) -> Any:
@@ -79,7 +93,7 @@ class ForwardTrace(Trace):
                     lambda t, k=k: rule.function(*_put(args, k, t), **kwargs), tangents
                 )
             total = part if total is None else total + part
-        return wrap(out, self, self._whole(total, shape_of(out)))
+        return wrap(out, self, self._whole(total, out))
 
     def _each(self, function: Any, tangents: Any) -> Any:
         return np.stack([function(tangents[k]) for k in range(self.directions)])
@@ -94,7 +108,7 @@ class ForwardTrace(Trace):
                     product = _transposed(rule, k)
                 part = self._each(lambda t, p=product: p(t, out, *args, **kwargs), tangents)
                 total = part if total is None else total + part
-        return wrap(out, self, self._whole(total, shape_of(out)))
+        return wrap(out, self, self._whole(total, out))
 
     def primitive(self, rule: Any, out: Any, args: list, nodes: dict) -> Any:
         """Box the result of an ad-hoc rule."""
@@ -107,13 +121,11 @@ class ForwardTrace(Trace):
 
     def _checked(self, rule: Any, tangents: Any, out: Any) -> Any:
         full = (self.directions, *shape_of(out))
-        if tangents is None:
-            return np.zeros(full)
-        if shape_of(tangents) != full:
+        if tangents is not None and shape_of(tangents) != full:
             raise InputError(
                 f"jvp of {rule.name}: tangents of shape {shape_of(tangents)}, expected {full}"
             )
-        return tangents
+        return self._whole(tangents, out)
 
     # Memory
 
@@ -137,28 +149,38 @@ class ForwardTrace(Trace):
         place = (slice(None), *index) if type(index) is tuple else (slice(None), index)
         return np.copy(root.node[place])
 
-    def store_element(self, root: Array, index: Any, node: Any) -> None:
-        """Write the tangents of one number."""
-        if is_wrapped(node) or is_wrapped(root.node):
-            self.store(root, (Index(index),), 0.0, node)
-        else:
-            place = (slice(None), *index) if type(index) is tuple else (slice(None), index)
-            root.node[place] = node
+    def store_elements(self, root: Array, elements: dict) -> None:
+        """Write the tangents of numbers that were written one by one."""
+        numbers = list(elements.values())
+        if is_wrapped(root.node) or any(is_wrapped(v.slot) for v in numbers):
+            for place, v in elements.items():
+                self.store(root, (Index(place),), 0.0, None if v.slot is None else v.node)
+            return
+        none = np.zeros(self.directions)
+        new = [none if v.slot is None else v.slot * v.factor for v in numbers]
+        places = np.array(list(elements)).reshape(len(numbers), -1).T
+        root.node[(slice(None), *places)] = np.array(new).T
 
-    def store(self, root: Array, ops: tuple, value: Any, node: Any, add: bool = False) -> None:
+    def store(self, root: Array, ops: tuple, value: Any, node: Any, add: float = 0.0) -> None:
         """Write tangents where values were written."""
         if node is not None and is_wrapped(node) and not is_wrapped(root.node):
             root.node = constant(root.node)
         for k in range(self.directions):
             row = root.node[k, ...]
+            new = 0.0 if node is None else -node[k] if add < 0.0 else node[k]
+            if add:
+                add_at(row, ops, new)
+                continue
             part, index = locate(row, ops)
-            new = 0.0 if node is None else node[k]
-            if not shares(part, row):
-                scatter(row, ops, new, add)
-            elif add:
-                part[index] += new
-            else:
+            if shares(part, row):
                 part[index] = new
+            else:
+                scatter(row, ops, new, add=False)
+
+    def scale(self, root: Array, ops: tuple, in_place: Any, factor: Any) -> None:
+        """Multiply or divide tangents where values were."""
+        for k in range(self.directions):
+            scale_at(root.node[k, ...], ops, in_place, factor)
 
 
 def _aligned(tangents: Any, rank: int) -> Any:

@@ -18,6 +18,7 @@ __all__ = [
     "LostDerivativeError",
     "NotDifferentiableError",
     "SciadError",
+    "SciadWarning",
     "TracingError",
     "user_location",
 ]
@@ -77,6 +78,10 @@ class IntegrationError(SciadError, RuntimeError):
     """An integration could not be carried to its end."""
 
 
+class SciadWarning(UserWarning):
+    """Root of the warnings about derivatives."""
+
+
 def package_directory(name: str) -> str | None:
     """Directory of a top-level package that is already imported, with a final separator."""
     module = sys.modules.get(name)
@@ -86,6 +91,7 @@ def package_directory(name: str) -> str | None:
 
 SCIAD_DIRECTORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 NUMPY_DIRECTORY = os.path.dirname(numpy.__file__) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 def user_location() -> str:
@@ -94,7 +100,9 @@ def user_location() -> str:
     Returns
     -------
     str
-        ``"file:line"`` of the innermost frame outside sciad, NumPy and SciPy, or ``"<unknown>"``.
+        ``"file:line"`` of the innermost frame outside sciad, the standard library and installed
+        packages; if there is none, of the innermost one outside sciad, NumPy and SciPy; or
+        ``"<unknown>"``.
 
     Examples
     --------
@@ -106,11 +114,22 @@ def user_location() -> str:
         for directory in (SCIAD_DIRECTORY, NUMPY_DIRECTORY, package_directory("scipy"))
         if directory is not None
     )
+    fallback = "<unknown>"
     for frame in _frames(sys._getframe(1)):
         filename = frame.f_code.co_filename
-        if not filename.startswith(skipped) and not filename.startswith("<frozen"):
-            return f"{filename}:{frame.f_lineno}"
-    return "<unknown>"
+        if filename.startswith((*skipped, "<frozen")):
+            continue
+        place = f"{filename}:{frame.f_lineno}"
+        if not _is_library(filename):
+            return place
+        if fallback == "<unknown>":
+            fallback = place
+    return fallback
+
+
+def _is_library(filename: str) -> bool:
+    installed = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+    return filename.startswith(_LIBRARY) or any(part in filename for part in installed)
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

@@ -11,14 +11,22 @@ import __future__ as futures
 import ast
 import functools
 import linecache
+import threading
 import types
 
-__all__ = ["is_fresh"]
+__all__ = ["is_fresh", "lines_of"]
 
 _FUTURE = functools.reduce(
     lambda flags, name: flags | getattr(futures, name).compiler_flag, futures.all_feature_names, 0
 )
+_lock = threading.Lock()
 _REWRITTEN = "__sciad"  # prefix of the names that following a function eagerly puts into its code
+
+
+def lines_of(filename: str) -> tuple[str, ...]:
+    """Lines of a file or notebook cell; one thread at a time, which `linecache` needs."""
+    with _lock:
+        return tuple(linecache.getlines(filename))
 
 
 def is_fresh(code: types.CodeType, tree: ast.AST) -> bool:
@@ -32,16 +40,20 @@ def is_fresh(code: types.CodeType, tree: ast.AST) -> bool:
         What was found in the file. Where it has an ``assert``, nothing can be said, since test
         runners replace those; the answer is yes.
     """
-    names = (*code.co_names, *code.co_freevars, *code.co_varnames)
-    if any(name.startswith(_REWRITTEN) for name in names):
+    if _is_rewritten(code):
         return True
     if any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         return True
-    lines = tuple(linecache.getlines(code.co_filename))
+    lines = lines_of(code.co_filename)
     known = _codes(code.co_filename, lines, code.co_flags & _FUTURE)
     if known is None:
         return True
     return any(_same(code, c) for c in known.get((code.co_firstlineno, code.co_name), ()))
+
+
+def _is_rewritten(code: types.CodeType) -> bool:
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return any(n.startswith(_REWRITTEN) for n in code.co_names) or any(map(_is_rewritten, inner))
 
 
 @functools.lru_cache(maxsize=64)

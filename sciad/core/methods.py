@@ -9,11 +9,13 @@ import numpy as np
 from sciad.core.apply import apply
 from sciad.core.buffer import store
 from sciad.core.errors import LostDerivativeError, TracingError, user_location
+from sciad.core.flat import Flat
+from sciad.core.memory import MEMBERS
 from sciad.core.operators import give, rounding
 from sciad.core.rules import lookup
 from sciad.core.tracer import Array, Scalar, current, dtype_of, primal_of, shape_of, trace_of
 
-__all__ = ["astype"]
+__all__ = ["METHODS", "WRITERS", "astype"]
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -25,13 +27,15 @@ def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 # Methods and attributes --------------------------------------------------------------------------
 
-_METHODS: dict[str, Callable[..., Any]] = {
+#: Methods that are functions of the array, called with it as first argument.
+METHODS: dict[str, Callable[..., Any]] = {
     "all": np.all,
     "any": np.any,
     "argmax": np.argmax,
     "argmin": np.argmin,
+    "argpartition": np.argpartition,
     "argsort": np.argsort,
-    "clip": np.clip,
+    "choose": np.choose,
     "cumprod": np.cumprod,
     "cumsum": np.cumsum,
     "diagonal": np.diagonal,
@@ -41,7 +45,6 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "min": np.min,
     "nonzero": np.nonzero,
     "prod": np.prod,
-    "ptp": np.ptp,
     "ravel": np.ravel,
     "repeat": np.repeat,
     "round": np.round,
@@ -56,9 +59,13 @@ _METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
+#: Methods that write their arguments into the array.
+WRITERS = frozenset({"fill", "put", "setfield"})
+
+
 def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
+        return _call(function, self, *args, **kwargs)
 
     method.__name__ = function.__name__
     return method
@@ -78,13 +85,31 @@ def _flatten(self: Any, order: str = "C") -> Any:
     return np.copy(_call(np.ravel, self, order=order))
 
 
+def _clip(self: Any, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
+    return _call(np.clip, self, min, max, out, **options)
+
+
+def _compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    return _call(np.compress, condition, self, axis, out)
+
+
 def _item(self: Any, *args: Any) -> Any:
     if args:
         place = args[0] if len(args) == 1 else args
-        return self[place] if isinstance(place, tuple) else _call(np.ravel, self)[place]
+        return _exact(self[place] if isinstance(place, tuple) else _call(np.ravel, self)[place])
     if np.prod(shape_of(self)) != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
-    return _call(np.reshape, self, (1,))[0] if shape_of(self) else _number(self)
+    return _exact(_call(np.reshape, self, (1,))[0] if shape_of(self) else _number(self))
+
+
+_PYTHONS = {"f": np.dtype(np.float64), "c": np.dtype(np.complex128)}
+
+
+def _exact(x: Any) -> Any:
+    """Elements of the precision that Python's numbers have."""
+    kind = dtype_of(x)
+    double = _PYTHONS.get(kind.kind, kind)
+    return x if kind.itemsize >= double.itemsize else _call(astype, x, double)
 
 
 def is_array(x: Any) -> bool:
@@ -128,7 +153,7 @@ def _view(self: Any, *args: Any) -> Any:
 
 
 def _tolist(self: Any) -> Any:
-    shape = shape_of(self)
+    shape, self = shape_of(self), _exact(self)
     if not shape:
         return _number(self)
     return [_tolist(row) for row in self] if len(shape) > 1 else list(self)
@@ -146,15 +171,12 @@ def _put(self: Array, indices: Any, values: Any, mode: str = "raise") -> None:
     _call(np.put, self, indices, values, mode)
 
 
-def _flat(self: Array) -> Any:
-    if not primal_of(self).flags.c_contiguous:  # np.ravel would copy: writes would be lost
-        raise TracingError(
-            "'.flat' of an array whose elements are not in order is not supported in"
-            " differentiated code",
-            where=user_location(),
-            hint="read np.ravel(x), or write x[...]",
-        )
-    return np.ravel(self)
+def _resize(self: Array, *shape: Any, refcheck: bool = True) -> None:
+    raise TracingError(
+        "'.resize' changes an array in place, which sciad does not follow",
+        where=user_location(),
+        hint="make a new array: np.zeros(shape), and write the elements into it",
+    )
 
 
 def _set_flat(self: Array, value: Any) -> None:
@@ -179,7 +201,7 @@ def _part(name: str, function: Callable[..., Any]) -> property:
 
 
 #: What plain arrays have beside the methods here and gives no access to their memory.
-_HARMLESS = frozenset({"argpartition", "choose", "compress", "device", "tobytes", "tofile"})
+_HARMLESS = frozenset({"tobytes", "tofile"})
 
 
 def _missing(self: Any, name: str) -> Any:
@@ -214,13 +236,19 @@ def _copy_as_it_is(self: Any, memo: Any = None) -> Any:
     return _call(np.copy, self)
 
 
+def _copy_of_number(self: Scalar, order: str = "C") -> Any:
+    primal_of(self).copy()  # raises where the plain number has no such method
+    return self
+
+
 _COPY = {"copy": _copy, "__copy__": _copy_as_it_is, "__deepcopy__": _copy_as_it_is}
 _VIEWS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "flags", "strides")
 
 _BOTH: dict[str, Any] = {
-    **{name: _as_method(function) for name, function in _METHODS.items()},
+    **{name: _as_method(function) for name, function in METHODS.items()},
     **{name: _getattr_primal(name) for name in _VIEWS},
-    "__getattr__": _missing,
+    "clip": _clip,
+    "compress": _compress,
     "conj": _conjugate,
     "conjugate": _conjugate,
     "reshape": _reshape,
@@ -234,12 +262,29 @@ _BOTH: dict[str, Any] = {
     "real": _part("real", np.real),
     "imag": _part("imag", np.imag),
     "T": property(lambda self: np.transpose(self)),
+    "device": property(lambda self: "cpu"),
+    "to_device": lambda self, device, /, *, stream=None: self,
 }
+
+
+def _refused(kind: type) -> dict[str, property]:
+    """Refuse what numbers and arrays have beside the members of `kind`.
+
+    Not by ``__getattr__``: a class that has it reads all its attributes four times slower.
+    """
+    names = {n for t in (np.ndarray, np.float64, np.complex128, float, complex) for n in dir(t)}
+    return {
+        name: property(lambda self, name=name: _missing(self, name))  # type: ignore[misc]
+        for name in names
+        if not name.startswith("__") and not hasattr(kind, name)
+    }
+
 
 give(Scalar, _BOTH)
 give(
     Scalar,
     {
+        "copy": _copy_of_number,
         "__trunc__": rounding(math.trunc),
         "__floor__": rounding(math.floor),
         "__ceil__": rounding(math.ceil),
@@ -247,18 +292,24 @@ give(
 )
 give(Array, _BOTH)
 give(Array, _COPY)
+give(Array, MEMBERS)
 give(
     Array,
     {
         "fill": _fill,
         "sort": _sort,
         "put": _put,
-        "base": property(lambda self: self.owner),
-        "flat": property(_flat, _set_flat),
+        "resize": _resize,
+        "base": property(lambda self: None if self.owner is self else self.owner),
+        "flat": property(Flat, _set_flat),
         "mT": property(lambda self: np.swapaxes(self, -1, -2)),
+        # NumPy's Python code asks the argument how to present a result: as it is
+        "__array_wrap__": lambda self, array, context=None, return_scalar=False: array,
         **{
             name: _plain_conversion(name)
             for name in ("__float__", "__int__", "__index__", "__complex__")
         },
     },
 )
+for _kind in (Scalar, Array):
+    give(_kind, _refused(_kind))

@@ -5,30 +5,30 @@ operation, not its derivative. Addition and multiplication of real scalars are w
 are the inner loop of scalar programs.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sciad.core.apply import apply, elementwise, write_out
-from sciad.core.buffer import accumulate, constant, getitem, store
-from sciad.core.errors import LostDerivativeError, NotDifferentiableError, user_location
+from sciad.core.apply import apply, elementwise
+from sciad.core.arithmetic import quick_operators
+from sciad.core.augment import AUGMENTED
+from sciad.core.buffer import getitem, store
+from sciad.core.errors import NotDifferentiableError, user_location
 from sciad.core.rules import Elementwise, lookup
-from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import (
     Array,
     Scalar,
-    current,
-    dtype_of,
     is_wrapped,
     primal_of,
     shape_of,
-    trace_of,
 )
 
 __all__ = ["give", "rounding"]
 
+_FLOATS = frozenset({float, np.float64})
 _NUMBERS = frozenset({float, int, np.float64, bool})
 _OPERANDS = (float, int, complex, np.number, np.bool_, np.ndarray)
 _OF_ARRAYS = (*_OPERANDS, list, tuple)
@@ -52,72 +52,74 @@ def _binary(function: Callable[..., Any], swapped: bool = False) -> Callable[...
 
 
 def _scalar_add(self: Scalar, other: Any) -> Any:
-    kind, trace = type(other), self._trace
+    kind = type(other)
     if kind is Scalar:
+        trace = self._trace
         if other._trace is trace:
-            if type(trace) is ReverseTrace:
-                entries = trace.entries
-                entries.append((self.node, 1.0, other.node, 1.0))
-                return Scalar(self.value + other.value, trace, len(entries) - 1)
+            entries = trace.entries
+            if entries is not None:
+                entries.append((self.slot, self.factor, other.slot, other.factor))
+                return Scalar(self.value + other.value, trace, len(entries) - 1, 1.0)
             return trace.scalar2(self.value + other.value, self.node, 1.0, other.node, 1.0)
     elif kind in _NUMBERS:
-        if type(trace) is ReverseTrace:
-            entries = trace.entries
-            entries.append((self.node, 1.0))
-            return Scalar(self.value + other, trace, len(entries) - 1)
-        return trace.scalar1(self.value + other, self.node, 1.0)
+        return Scalar(self.value + other, self._trace.running, self.slot, self.factor)
     return _add(self, other)
 
 
 def _scalar_radd(self: Scalar, other: Any) -> Any:
     if type(other) in _NUMBERS:
-        return self._trace.scalar1(other + self.value, self.node, 1.0)
+        return Scalar(other + self.value, self._trace.running, self.slot, self.factor)
     return _radd(self, other)
 
 
 def _scalar_sub(self: Scalar, other: Any) -> Any:
-    kind, trace = type(other), self._trace
+    kind = type(other)
     if kind is Scalar:
+        trace = self._trace
         if other._trace is trace:
+            entries = trace.entries
+            if entries is not None:
+                entries.append((self.slot, self.factor, other.slot, -other.factor))
+                return Scalar(self.value - other.value, trace, len(entries) - 1, 1.0)
             return trace.scalar2(self.value - other.value, self.node, 1.0, other.node, -1.0)
     elif kind in _NUMBERS:
-        return trace.scalar1(self.value - other, self.node, 1.0)
+        return Scalar(self.value - other, self._trace.running, self.slot, self.factor)
     return _sub(self, other)
 
 
 def _scalar_rsub(self: Scalar, other: Any) -> Any:
     if type(other) in _NUMBERS:
-        return self._trace.scalar1(other - self.value, self.node, -1.0)
+        return Scalar(other - self.value, self._trace.running, self.slot, -self.factor)
     return _rsub(self, other)
 
 
 def _scalar_mul(self: Scalar, other: Any) -> Any:
-    kind, trace = type(other), self._trace
+    kind = type(other)
     if kind is Scalar:
+        trace = self._trace
         if other._trace is trace:
-            a, b = self.value, other.value
-            if type(trace) is ReverseTrace:
-                entries = trace.entries
-                entries.append((self.node, b, other.node, a))
-                return Scalar(a * b, trace, len(entries) - 1)
+            a, b, entries = self.value, other.value, trace.entries
+            if entries is not None:
+                entries.append((self.slot, self.factor * b, other.slot, other.factor * a))
+                return Scalar(a * b, trace, len(entries) - 1, 1.0)
             return trace.scalar2(a * b, self.node, b, other.node, a)
+    elif kind is float:
+        return Scalar(self.value * other, self._trace.running, self.slot, self.factor * other)
     elif kind in _NUMBERS:
-        if type(trace) is ReverseTrace:
-            entries = trace.entries
-            entries.append((self.node, other))
-            return Scalar(self.value * other, trace, len(entries) - 1)
-        return trace.scalar1(self.value * other, self.node, other)
+        return Scalar(
+            self.value * other, self._trace.running, self.slot, self.factor * float(other)
+        )
     return _mul(self, other)
 
 
 def _scalar_rmul(self: Scalar, other: Any) -> Any:
-    if type(other) in _NUMBERS:
-        trace = self._trace
-        if type(trace) is ReverseTrace:
-            entries = trace.entries
-            entries.append((self.node, other))
-            return Scalar(other * self.value, trace, len(entries) - 1)
-        return trace.scalar1(other * self.value, self.node, other)
+    kind = type(other)
+    if kind is float:
+        return Scalar(other * self.value, self._trace.running, self.slot, self.factor * other)
+    if kind in _NUMBERS:
+        return Scalar(
+            other * self.value, self._trace.running, self.slot, self.factor * float(other)
+        )
     return _rmul(self, other)
 
 
@@ -129,19 +131,65 @@ def _scalar_truediv(self: Scalar, other: Any) -> Any:
             b = other.value
             v = self.value / b
             return trace.scalar2(v, self.node, 1.0 / b, other.node, -v / b)
-    elif kind in _NUMBERS and other:
-        return self._trace.scalar1(self.value / other, self.node, 1.0 / other)
+    elif kind is float and other:
+        return Scalar(self.value / other, self._trace.running, self.slot, self.factor / other)
     return _truediv(self, other)
 
 
+def _scalar_getitem(self: Scalar, index: Any) -> Any:
+    """``x[()]``, ``x[...]``, ``x[None]`` of a number of NumPy; a Python float has none of them."""
+    primal_of(self)[index]  # raises what NumPy (or Python) raises
+    if type(index) is tuple and not index:
+        return self
+    return np.reshape(self, (1,))[0, ...][index]
+
+
 def _scalar_neg(self: Scalar) -> Any:
-    return self._trace.scalar1(-self.value, self.node, -1.0)
+    return Scalar(-self.value, self._trace.running, self.slot, -self.factor)
+
+
+def _scalar_pow(self: Scalar, other: Any, modulo: Any = None) -> Any:
+    value, kind = self.value, type(other)
+    if type(value) not in _FLOATS or modulo is not None:
+        return _pow(self, other, modulo)
+    x = float(value)
+    if (kind is int and (x or other > 0)) or (kind is float and x > 0.0):
+        out = value**other
+        try:
+            p = other * x ** (other - 1)
+        except OverflowError:
+            return _power(self, other)
+        return Scalar(out, self._trace.running, self.slot, self.factor * p)
+    if kind is Scalar and other._trace is self._trace and x > 0.0 and type(other.value) is float:
+        b = other.value
+        out = value**b
+        p, q = b * float(out) / x, float(out) * math.log(x)
+        return self._trace.scalar2(out, self.node, p, other.node, q)
+    return _power(self, other)
+
+
+def _scalar_rpow(self: Scalar, other: Any) -> Any:
+    value = self.value
+    if type(value) is float and type(other) in (float, int) and other > 0:
+        out = other**value
+        return Scalar(out, self._trace.running, self.slot, self.factor * out * math.log(other))
+    return _rpow(self, other)
 
 
 _add, _radd = _binary(operator.add), _binary(operator.add, True)
 _sub, _rsub = _binary(operator.sub), _binary(operator.sub, True)
 _mul, _rmul = _binary(operator.mul), _binary(operator.mul, True)
 _truediv = _binary(operator.truediv)
+_power, _rpow = _binary(operator.pow), _binary(operator.pow, True)
+
+
+def _pow(self: Any, other: Any, modulo: Any = None) -> Any:
+    if modulo is not None:
+        raise NotDifferentiableError("pow() with a modulus", where=user_location())
+    if type(other) is int and other == 2:
+        return np.square(self)
+    return _power(self, other)
+
 
 _SCALAR = {
     "__add__": _scalar_add,
@@ -151,7 +199,11 @@ _SCALAR = {
     "__mul__": _scalar_mul,
     "__rmul__": _scalar_rmul,
     "__truediv__": _scalar_truediv,
+    "__pow__": _scalar_pow,
+    "__rpow__": _scalar_rpow,
     "__neg__": _scalar_neg,
+    "__getitem__": _scalar_getitem,
+    "__iter__": None,
 }
 
 # Operators of both classes -----------------------------------------------------------------------
@@ -176,6 +228,20 @@ def _comparison(name: str) -> Callable[..., Any]:
         if not is_wrapped(other) and not isinstance(other, (*_OPERANDS, list, tuple)):
             return NotImplemented
         return compare(primal_of(self), primal_of(other))
+
+    return method
+
+
+def _scalar_comparison(name: str) -> Callable[..., Any]:
+    compare, general = getattr(operator, name), _comparison(name)
+
+    def method(self: Scalar, other: Any) -> Any:
+        value, _ = self.value, self._trace.running  # which raises once the run has ended
+        if type(other) is Scalar:
+            other = other.value
+        if type(value) is float and (type(other) is float or type(other) is int):
+            return compare(value, other)
+        return general(self, other)
 
     return method
 
@@ -225,47 +291,7 @@ def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return apply(rule, function, args, kwargs)
 
 
-def _pow(self: Any, other: Any, modulo: Any = None) -> Any:
-    if modulo is not None:
-        raise NotDifferentiableError("pow() with a modulus", where=user_location())
-    if type(other) is int and other == 2:
-        return np.square(self)
-    return _power(self, other)
-
-
-_power = _binary(operator.pow)
-
-
 # Arrays ------------------------------------------------------------------------------------------
-
-
-def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Augmented assignment: written into the array, so that its views see it."""
-
-    def method(self: Array, other: Any) -> Any:
-        if type(current(self)) is complex:
-            return function(self, other)
-        result = function(self, other)
-        if dtype_of(result).kind == "c" and dtype_of(self).kind == "f":
-            raise TypeError(f"cannot cast complex numbers to {dtype_of(self)}, the type in place")
-        store(self, Ellipsis, result)
-        return self
-
-    return method
-
-
-def _iadd(self: Array, other: Any) -> Any:
-    if isinstance(other, list | tuple):
-        other = np.asarray(other) if trace_of(other) is None else other
-    plain = type(current(self)) in (complex, np.complex128, np.complex64)
-    if plain or dtype_of(other).kind == "O":
-        return self + other
-    if shape_of(self) != np.broadcast_shapes(shape_of(self), shape_of(other)):
-        raise ValueError(
-            f"operands could not be broadcast together with shapes {shape_of(self)}"
-            f" {shape_of(other)} into the array on the left"
-        )
-    return accumulate(self, other)
 
 
 def _iterate(self: Any) -> Any:
@@ -280,63 +306,6 @@ def _length(self: Array) -> int:
 
 def _contains(self: Array, item: Any) -> bool:
     return primal_of(item) in primal_of(self)
-
-
-# NumPy's ufunc protocol --------------------------------------------------------------------------
-
-_UFUNC_METHODS = {
-    (np.add, "reduce"): np.sum,
-    (np.multiply, "reduce"): np.prod,
-    (np.maximum, "reduce"): np.max,
-    (np.minimum, "reduce"): np.min,
-    (np.add, "accumulate"): np.cumsum,
-    (np.multiply, "accumulate"): np.cumprod,
-}
-
-
-def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    out = kwargs.get("out")
-    if out is not None and not any(is_wrapped(x) for x in inputs):
-        # plain arguments, a followed array to write to
-        if len(out) > 1:
-            raise NotDifferentiableError(
-                f"numpy.{ufunc.__name__} with 'out' arrays of differentiated code",
-                where=user_location(),
-                hint="assign what it returns",
-            )
-        rest = {k: v for k, v in kwargs.items() if k != "out"}
-        where = rest.pop("where", True) if method == "__call__" else True
-        result = getattr(ufunc, method)(*inputs, **rest)
-        return write_out(out[0], result if where is True else np.where(where, result, out[0]))
-    rule = lookup(ufunc)
-    if method == "__call__" and rule is not None:
-        if type(rule) is Elementwise and not kwargs:
-            return elementwise(rule, ufunc, inputs)
-        return apply(rule, ufunc, inputs, kwargs)
-    function: Any = _UFUNC_METHODS.get((ufunc, method))
-    if function is not None:
-        if method == "reduce" or method == "accumulate":
-            kwargs.setdefault("axis", inputs[1] if len(inputs) > 1 else 0)
-        return _call(function, inputs[0], **kwargs)
-    if method == "outer" and len(inputs) == 2:
-        left = np.reshape(inputs[0], shape_of(inputs[0]) + (1,) * len(shape_of(inputs[1])))
-        return ufunc(left, inputs[1], **kwargs)
-    if method == "at" and ufunc in (np.add, np.subtract):
-        target, index, *values = inputs
-        return _call(np.add.at, target, index, values[0] if ufunc is np.add else -values[0])
-    return _untraced_ufunc(ufunc, method, inputs, kwargs)
-
-
-def _untraced_ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
-    if any(trace_of(x) is not None for x in inputs):
-        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        raise LostDerivativeError(
-            f"numpy.{name} has no differentiation rule",
-            where=user_location(),
-            hint="register one with sciad.rule, or use sciad.stop_gradient on its arguments",
-        )
-    plain = [primal_of(x) for x in inputs]
-    return constant(getattr(ufunc, method)(*plain, **kwargs))
 
 
 def give(kind: type, members: dict[str, Any]) -> None:
@@ -358,18 +327,17 @@ _BOTH: dict[str, Any] = {
     "__pos__": _unary(operator.pos),
     "__abs__": _unary(np.absolute),
     "__round__": rounding(round),
-    "__array_ufunc__": _array_ufunc,
 }
 
 give(Scalar, _BOTH)
 give(Scalar, _SCALAR)
+give(Scalar, {f"__{name}__": _scalar_comparison(name) for name in _COMPARISONS})
 give(Array, _BOTH)
 give(
     Array,
     {
-        **{f"__i{name}__": _in_place(function) for name, function in _BINARY.items()},
-        "__iadd__": _iadd,
-        "__imatmul__": _in_place(np.matmul),
+        **AUGMENTED,
+        **quick_operators(_BOTH),
         "__getitem__": getitem,
         "__setitem__": store,
         "__iter__": _iterate,

@@ -8,73 +8,92 @@ The new ``def`` stands in a class inside a factory function, for its scope only:
 parameters are the free names (and the dispatcher); a class body is invisible to the functions in
 it, so the name of the function cannot hide a global; and the class carries the name that private
 names (``self.__x``) are mangled with.
+
+Rewritten code finds the dispatcher among the built-in names: it then has the free names of the
+original, and can take the place of the original's code (`sciad.core.classes`).
 """
 
 import ast
+import builtins
 import copy
-import functools
-import sys
+import dis
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from sciad.core.source import FunctionSource, source_of
+from sciad.core.errors import TracingError
+from sciad.core.source import FunctionSource, nested_codes, source_of
+from sciad.core.stores import guard_stores
 
-__all__ = ["is_rewritten", "rewritten", "rewritten_code", "with_code"]
+__all__ = [
+    "CALL",
+    "ENTRIES",
+    "install",
+    "is_rewritten",
+    "needs_no_rewriting",
+    "rewritten_code",
+    "with_code",
+]
 
 CALL = "__sciad_call__"
+#: Quicker ways for calls with so many positional arguments, and no others.
+ENTRIES = ("__sciad_call0__", "__sciad_call1__", "__sciad_call2__", "__sciad_call3__")
+_NAMES = frozenset({CALL, *ENTRIES})
 _FACTORY = "__sciad_factory__"
 _FUTURE_FLAGS = 0x1FE0000
 #: These look at the frame they are called from.
 _LEFT_ALONE = frozenset({"super", "locals", "globals", "vars", "eval", "exec", "dir", "breakpoint"})
+#: These neither compute nor call: they cannot drop a derivative.
+_HARMLESS = frozenset({"range", "len", "isinstance", "issubclass", "enumerate", "zip", "id"})
 
 
 def is_rewritten(code: types.CodeType) -> bool:
     """Whether calls in this code go through the dispatcher already."""
-    return CALL in code.co_freevars
+    return any(not _NAMES.isdisjoint(part.co_names) for part in nested_codes(code))
 
 
-def rewritten(function: types.FunctionType, call: Callable[..., Any]) -> types.FunctionType:
-    """Compile a function again with its calls intercepted.
+def needs_no_rewriting(code: types.CodeType) -> bool:
+    """Whether code, also that of the functions in it, has nothing to intercept."""
+    return not any(map(_is_intercepted, _instructions(code)))
 
-    Parameters
-    ----------
-    function : FunctionType
-        A function with source.
-    call : callable
-        The dispatcher, called as ``call(f, *args, **kwargs)``; ``call.matmul`` stands for ``@``.
 
-    Returns
-    -------
-    FunctionType
-        Shares globals, closure cells and defaults with the original.
+def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:
+    for part in nested_codes(code):
+        yield from dis.get_instructions(part)
 
-    Raises
-    ------
-    TracingError
-        If the function has no source.
-    """
-    return with_code(function, rewritten_code(function), call)
+
+def _is_intercepted(instruction: dis.Instruction) -> bool:
+    name = instruction.opname
+    if name.startswith("BINARY_OP"):
+        return instruction.argrepr[:1] in "@%" or instruction.argrepr.endswith("=")
+    return name.startswith(("CALL", "STORE_SUBSCR", "STORE_SLICE", "BUILD_STRING"))
+
+
+def install(name: str, entry: Callable[..., Any]) -> None:
+    """Make an entry of the dispatcher known to rewritten code."""
+    setattr(builtins, name, entry)
 
 
 def rewritten_code(function: types.FunctionType) -> types.CodeType:
     """Code object of a function with its calls intercepted (the same for ``async`` functions)."""
     code = function.__code__
-    return code if is_rewritten(code) else _compile(source_of(function))
+    if is_rewritten(code):
+        return code
+    if CALL not in function.__builtins__:  # type: ignore[attr-defined]
+        raise TracingError(f"{function.__qualname__} runs with built-in names of its own")
+    return _compile(source_of(function))
 
 
-def with_code(function: types.FunctionType, code: types.CodeType, call: Any) -> Any:
+def with_code(function: types.FunctionType, code: types.CodeType) -> Any:
     """Make a function that runs other code on the globals, cells, defaults of `function`."""
     if code is function.__code__:
         return function
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    cells[CALL] = types.CellType(call)
     made = types.FunctionType(
         code,
         function.__globals__,
         function.__name__,
         function.__defaults__,
-        tuple([cells[name] for name in code.co_freevars]),
+        function.__closure__,
     )
     if function.__kwdefaults__:
         made.__kwdefaults__ = function.__kwdefaults__
@@ -82,36 +101,51 @@ def with_code(function: types.FunctionType, code: types.CodeType, call: Any) -> 
 
 
 class _Interceptor(ast.NodeTransformer):
-    """Wraps every call, every ``@``, and every read of an attribute that may be a property."""
+    """Wraps every call, every ``@``, and what makes text."""
 
-    def __init__(self, properties: frozenset[str]) -> None:
-        self.properties = properties
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        self.generic_visit(node)
-        if node.attr not in self.properties or not isinstance(node.ctx, ast.Load):
-            return node
-        read = ast.Attribute(ast.Name(CALL, ast.Load()), "attribute", ast.Load())
-        name = ast.Constant(node.attr)
-        made = ast.Call(read, [node.value, name], [])
-        return ast.fix_missing_locations(ast.copy_location(made, node))
+    def __init__(self, untouched: frozenset[str]) -> None:
+        self.untouched = untouched
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id in _LEFT_ALONE:
+        if isinstance(node.func, ast.Name) and node.func.id in self.untouched:
+            if node.func.id in ("eval", "exec") and node.args:
+                node.args[0] = _helped("readable", [node.args[0]], node.args[0])
             return node
-        name = ast.copy_location(ast.Name(CALL, ast.Load()), node.func)
+        simple = not node.keywords and not any(isinstance(a, ast.Starred) for a in node.args)
+        entry = ENTRIES[len(node.args)] if simple and len(node.args) < len(ENTRIES) else CALL
+        name = ast.copy_location(ast.Name(entry, ast.Load()), node.func)
         return ast.copy_location(ast.Call(name, [node.func, *node.args], node.keywords), node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        if not isinstance(node.op, ast.MatMult):
-            return node
-        name = ast.Name(CALL, ast.Load())
-        product = ast.Attribute(name, "matmul", ast.Load())
-        return ast.fix_missing_locations(
-            ast.copy_location(ast.Call(product, [node.left, node.right], []), node)
-        )
+        if isinstance(node.op, ast.MatMult):
+            return _helped("matmul", [node.left, node.right], node)
+        if isinstance(node.op, ast.Mod) and not (_is_number(node.left) or _is_number(node.right)):
+            return _helped("modulo", [node.left, node.right], node)
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        self.generic_visit(node)
+        parts = [p if isinstance(p, ast.Constant) else ast.JoinedStr([p]) for p in node.values]
+        return _helped("joined", parts, node) if len(parts) > 1 else node
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
+        node.value = self.visit(node.value)
+        if node.format_spec is not None:  # stays a literal of Python's, with what is in it visited
+            self.generic_visit(node.format_spec)
+        return node
+
+
+def _helped(helper: str, arguments: list[Any], node: ast.expr) -> ast.expr:
+    """Call of a helper, an attribute of the dispatcher, in the place of a node."""
+    function = ast.Attribute(ast.Name(CALL, ast.Load()), helper, ast.Load())
+    made = ast.copy_location(ast.Call(function, arguments, []), node)
+    return ast.fix_missing_locations(made)
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 
 def _compile(source: FunctionSource) -> types.CodeType:
@@ -120,16 +154,17 @@ def _compile(source: FunctionSource) -> types.CodeType:
     if isinstance(node, ast.AsyncFunctionDef):
         return original
     _strip_header(node)
-    interceptor = _Interceptor(source.properties | _properties_of_globals(source.globals))
+    interceptor = _Interceptor(_untouched(source))
     if isinstance(node, ast.Lambda):
         node.body = interceptor.visit(node.body)
         statement: ast.stmt = ast.Assign([ast.Name("f", ast.Store())], node)
     else:
         node.body = [interceptor.visit(part) for part in node.body]
+        guard_stores(node, CALL)
         statement = node
     prefix = "_" * 8
     scope = ast.ClassDef(prefix + (source.class_name or ""), [], [], [statement], [])
-    parameters = [CALL, *(name for name in original.co_freevars if name != "__class__")]
+    parameters = [name for name in original.co_freevars if name != "__class__"]
     arguments = ast.arguments([], [ast.arg(name) for name in parameters], None, [], [], None, [])
     factory = ast.FunctionDef(_FACTORY, arguments, [scope], [], None)
     if hasattr(factory, "type_params"):
@@ -138,21 +173,25 @@ def _compile(source: FunctionSource) -> types.CodeType:
     flags = original.co_flags & _FUTURE_FLAGS
     compiled = compile(module, original.co_filename, "exec", flags=flags, dont_inherit=True)
     code = _inner(_inner(_inner(compiled)))
+    if code.co_freevars != original.co_freevars:
+        raise TracingError(
+            f"the source of {original.co_qualname} does not match the running code",
+            where=source.location(),
+        )
     code = _renamed(code, code.co_qualname, original.co_qualname)
     return code.replace(co_name=original.co_name, co_firstlineno=original.co_firstlineno)
 
 
-def _properties_of_globals(scope: dict[str, Any]) -> frozenset[str]:
-    """Names of the properties of the user's classes that a module has imported."""
-    kinds = [v for v in list(scope.values()) if isinstance(v, type)]
-    user = [k for k in kinds if k.__module__ not in ("builtins", scope.get("__name__"))]
-    return frozenset(
-        name
-        for kind in user
-        if kind.__module__.partition(".")[0] not in sys.stdlib_module_names
-        for name, member in vars(kind).items()
-        if isinstance(member, property | functools.cached_property)
-    )
+def _untouched(source: FunctionSource) -> frozenset[str]:
+    """Names of functions whose calls stay as they are; of built-in ones only what nothing hides."""
+    stored = {
+        n.id
+        for n in ast.walk(source.node)
+        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+    }
+    arguments = {n.arg for n in ast.walk(source.node) if isinstance(n, ast.arg)}
+    hidden = stored | arguments | {*source.function.__code__.co_freevars, *source.globals}
+    return _LEFT_ALONE | (_HARMLESS - hidden)
 
 
 def _strip_header(node: Any) -> None:

@@ -7,6 +7,7 @@ to traced values they are differentiated themselves, which gives all higher deri
 
 import contextlib
 import importlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from sciad.core.errors import InputError
 __all__ = [
     "BY_CALLABLE",
     "BY_NAME",
+    "READY",
+    "RULED",
     "Elementwise",
     "Linear",
     "Nondifferentiable",
@@ -29,11 +32,13 @@ __all__ = [
     "lookup",
     "nondifferentiable",
     "register",
-    "rule",
+    "registered",
+    "restore",
     "substitute",
     "temporary",
     "unregister",
     "vjp_rule",
+    "when_imported",
 ]
 
 Key = Callable[..., Any] | str
@@ -57,6 +62,9 @@ class Elementwise:
         Called instead if the number of arguments is not that of the partials (``math.log(x, 2)``).
     on_complex : callable, optional
         Called instead for complex arguments, if the function is not holomorphic (``abs``).
+    selects : bool
+        The function takes one of its arguments (``where``, ``maximum``): where a partial
+        derivative is zero, that argument does not count, not even if its derivative is infinite.
     """
 
     function: Callable[..., Any]
@@ -64,9 +72,13 @@ class Elementwise:
     aliases: tuple[Callable[..., Any], ...] = ()
     otherwise: Callable[..., Any] | None = None
     on_complex: Callable[..., Any] | None = None
+    selects: bool = False
     # worked out from the partials by the engine, on first use
     needed: frozenset[int] | None = field(default=None, init=False, repr=False)
+    reads: Any = field(default=None, init=False, repr=False)  # like `needed`, for each partial
     scalar_partials: tuple[Any, ...] | None = field(default=None, init=False, repr=False)
+    of_float: Any = field(default=None, init=False, repr=False)
+    of_array: Any = field(default=None, init=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +104,7 @@ class Linear:
     argnums: tuple[int, ...]
     transpose: tuple[Callable[..., Any], ...]
     batched: Callable[..., Any] | None = None
+    shortcut: Any = field(default=None, init=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +153,7 @@ class Substitute:
 
     function: Callable[..., Any] | str
     target: Callable[..., Any] | str
+    shortcut: Any = field(default=None, init=False, repr=False)
 
     @cached_property
     def resolved(self) -> Callable[..., Any]:
@@ -156,8 +170,16 @@ class Substitute:
 #: Registered rules by callable; read without a lock by the dispatcher.
 BY_CALLABLE: dict[Any, "Rule"] = {}
 BY_NAME: dict[tuple[str, str], "Rule"] = {}
+#: By id: code and classes that the dispatcher has looked at and whose functions are just called.
+READY: set[int] = set()
+#: By id: code of functions with a rule, never in `READY`.
+RULED: set[int] = set()
 
 Rule = Elementwise | Linear | Vjp | Nondifferentiable | Substitute
+
+#: Modules with rules about a library, by the library's name: imported when it has been imported.
+_waiting: dict[str, str] = {}
+_loading: set[str] = set()
 
 _lock = threading.RLock()
 
@@ -186,10 +208,36 @@ def lookup(function: Any) -> Rule | None:
         found = None
     if found is not None:
         return found
+    if _waiting and load_waiting():
+        return lookup(function)
     name = getattr(function, "__qualname__", None)
     if name is not None:
         return BY_NAME.get((getattr(function, "__module__", None) or "", name))
     return getattr(type(function), "__sciad_rule__", None)
+
+
+def when_imported(library: str, rules: str) -> None:
+    """Import a module with rules as soon as the library they are about is in use.
+
+    Parameters
+    ----------
+    library : str
+        Name of a module that sciad does not import by itself, such as ``"scipy.special"``.
+    rules : str
+        Module that registers rules for it.
+    """
+    _waiting[library] = rules
+
+
+def load_waiting() -> bool:
+    """Import rules about libraries that are imported by now; tells whether there were any."""
+    with _lock:  # other threads wait for the one that loads
+        ready = [key for key in _waiting if key in sys.modules and key not in _loading]
+        for library in ready:
+            _loading.add(library)
+            importlib.import_module(_waiting[library])
+            del _waiting[library]
+    return bool(ready)
 
 
 def _split_name(key: str) -> tuple[str, str]:
@@ -205,15 +253,26 @@ def _split_name(key: str) -> tuple[str, str]:
 
 def register(key: Key, new: Rule) -> None:
     """Give a callable (or a name ``"module.qualname"``) a rule; replaces an earlier one."""
+    load_waiting()
     with _lock:
         if isinstance(key, str):
             BY_NAME[_split_name(key)] = new
         else:
             BY_CALLABLE[key] = new
+        _look_again(key)
+
+
+def _look_again(key: Key) -> None:
+    """Have the dispatcher look at everything again, now that a callable has a rule."""
+    code = getattr(getattr(key, "__func__", key), "__code__", None)
+    if code is not None:
+        RULED.add(id(code))
+    READY.clear()
 
 
 def unregister(key: Key) -> None:
     """Take a rule away; raises `InputError` if there is none."""
+    load_waiting()
     with _lock:
         table: dict[Any, Rule] = BY_NAME if isinstance(key, str) else BY_CALLABLE
         name = _split_name(key) if isinstance(key, str) else key
@@ -222,22 +281,29 @@ def unregister(key: Key) -> None:
         del table[name]
 
 
+def registered(key: Key) -> Rule | None:
+    """Find the rule that a callable or a name has been given itself."""
+    load_waiting()
+    return BY_NAME.get(_split_name(key)) if isinstance(key, str) else BY_CALLABLE.get(key)
+
+
+def restore(key: Key, before: Rule | None) -> None:
+    """Give a callable or a name the rule it had earlier, or none."""
+    if before is not None:
+        register(key, before)
+    elif registered(key) is not None:
+        unregister(key)
+
+
 @contextlib.contextmanager
 def temporary(key: Key, new: Rule) -> Iterator[Rule]:
     """Use a rule inside a ``with`` block only; the earlier one comes back afterwards."""
-    table: dict[Any, Rule] = BY_NAME if isinstance(key, str) else BY_CALLABLE
-    name = _split_name(key) if isinstance(key, str) else key
-    with _lock:
-        before = table.get(name)
-        table[name] = new
+    before = registered(key)
+    register(key, new)
     try:
         yield new
     finally:
-        with _lock:
-            if before is None:
-                table.pop(name, None)
-            else:
-                table[name] = before
+        restore(key, before)
 
 
 def elementwise(
@@ -246,9 +312,10 @@ def elementwise(
     partials: tuple[Callable[..., Any] | None, ...],
     otherwise: Callable[..., Any] | None = None,
     on_complex: Callable[..., Any] | None = None,
+    selects: bool = False,
 ) -> Elementwise:
     """Register an `Elementwise` rule for a function and its aliases."""
-    made = Elementwise(function, partials, aliases, otherwise, on_complex)
+    made = Elementwise(function, partials, aliases, otherwise, on_complex, selects)
     for key in (function, *aliases):
         register(key, made)
     return made
@@ -300,67 +367,3 @@ def substitute(*functions: Key) -> Callable[[Callable[..., Any]], Callable[..., 
         return target
 
     return accept
-
-
-def rule(
-    function: Key,
-    *,
-    partials: tuple[Callable[..., Any] | None, ...] | None = None,
-    vjp: tuple[Callable[..., Any] | None, ...] | None = None,
-    jvp: tuple[Callable[..., Any] | None, ...] | None = None,
-    transpose: tuple[Callable[..., Any], ...] | None = None,
-    argnums: tuple[int, ...] = (0,),
-    nondifferentiable: bool = False,
-) -> Any:
-    """Teach sciad the derivative of a function, at run time.
-
-    Parameters
-    ----------
-    function : callable or str
-        The function (it need not be your own), or its name ``"module.qualname"``.
-    partials : tuple of callables, optional
-        Elementwise function: partial derivatives, see `Elementwise`.
-    vjp, jvp : tuple of callables, optional
-        Products with the Jacobian, see `Vjp`.
-    transpose : tuple of callables, optional
-        Linear function: adjoint maps, see `Linear` (with `argnums`).
-    nondifferentiable : bool
-        The derivative is zero wherever it exists.
-
-    Returns
-    -------
-    Rule or decorator
-        Without any of the options a decorator: the decorated function takes the place of
-        `function` under differentiation.
-
-    Raises
-    ------
-    InputError
-        If more than one kind of rule is given.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> def cube(x):
-    ...     return x**3
-    >>> _ = rule(cube, partials=(lambda x, out: 3.0 * x**2,))
-    >>> isinstance(lookup(cube), Elementwise)
-    True
-    """
-    given = [partials is not None, vjp is not None, transpose is not None, nondifferentiable]
-    if sum(given) > 1:
-        raise InputError("a rule has one kind: partials, vjp, transpose or nondifferentiable")
-    callable_or_name: Any = function
-    made: Rule
-    if partials is not None:
-        made = Elementwise(callable_or_name, partials)
-    elif vjp is not None:
-        made = Vjp(callable_or_name, vjp, jvp)
-    elif transpose is not None:
-        made = Linear(callable_or_name, argnums, transpose)
-    elif nondifferentiable:
-        made = Nondifferentiable(callable_or_name)
-    else:
-        return substitute(function)
-    register(function, made)
-    return made

@@ -1,19 +1,33 @@
 """Runs of a function on traced values, in reverse and in forward mode, and their arguments."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from sciad.core.adjoints import Kept
 from sciad.core.buffer import detach, operand
-from sciad.core.dispatch import call
+from sciad.core.debugging import Watch, watching
 from sciad.core.dual import ForwardTrace
+from sciad.core.entries import run
 from sciad.core.errors import InputError
 from sciad.core.tape import ReverseTrace, sweep
-from sciad.core.tracer import Array, is_wrapped, primal_of
+from sciad.core.tracer import Array, dtype_of, is_wrapped, primal_of, trace_of
 from sciad.core.tree import TreeDef, flatten, gradient_tree, unflatten
 
-__all__ = ["ArgNums", "Arguments", "ReverseRun", "forward_run", "overlapping"]
+__all__ = [
+    "ArgNums",
+    "Arguments",
+    "ForwardRun",
+    "ReverseRun",
+    "described",
+    "finished",
+    "lasting",
+    "name_of",
+    "overlapping",
+    "unrecorded",
+]
 
 ArgNums = int | Sequence[int]
 
@@ -42,6 +56,34 @@ def overlapping(leaves: Sequence[Any], others: Sequence[Any] = ()) -> frozenset[
     )
 
 
+def lasting(value: Any) -> Any:
+    """Make a result the user's own: what he writes into it does not reach a tape."""
+    if type(value) is np.ndarray:
+        return value.copy("K")
+    if type(value) is not Array:
+        return value
+    if trace_of(value) is None:
+        return np.copy(primal_of(value))
+    return detach(value)
+
+
+def _lowered(tree: Any, trace: Any) -> Any:
+    """Values one level down: what outer transformations follow in them stays."""
+    leaves, treedef = flatten(tree)
+    if not leaves:
+        return tree
+    return unflatten(treedef, [lasting(operand(leaf, trace)[0]) for leaf in leaves])
+
+
+def _parted(result: Any, name: str, what: str) -> tuple[Any, Any]:
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise InputError(
+            f"{what}: has_aux=True, but {name} returned no pair",
+            hint="return (value, extra), or leave has_aux out",
+        )
+    return result[0], result[1]
+
+
 class ReverseRun:
     """One run of a function in reverse mode: value, and products from the left.
 
@@ -53,6 +95,12 @@ class ReverseRun:
         Inputs.
     shared : frozenset of int
         See `overlapping`.
+    has_aux : bool
+        The function returns a pair; the second part is handed through (`extra`).
+    what, name : str
+        The transformation and the function, for messages.
+    paths : callable, optional
+        Gives the names of the leaves, for messages.
     """
 
     def __init__(
@@ -60,47 +108,112 @@ class ReverseRun:
         function: Callable[[list], Any],
         leaves: list,
         shared: frozenset[int] = frozenset(),
+        *,
+        has_aux: bool = False,
+        what: str = "vjp",
+        name: str = "the function",
+        paths: Callable[[], list[str]] | None = None,
     ) -> None:
         trace = ReverseTrace()
-        self.leaves = leaves
+        self.leaves, self.extra = leaves, None
+        self.watch: Watch | None = watching(trace, what, name, paths)
         self.entries, self.kept = trace.entries, trace.kept
         try:
             boxed = [trace.input(_input_value(leaf)) for leaf in leaves]
             for k in shared:
                 boxed[k].shared = True
             result = function(boxed)
+            if has_aux:
+                result, extra = _parted(result, name, what)
+                self.extra = _lowered(extra, trace)
             outputs, self.treedef = flatten(result)
             pairs = [operand(out, trace) for out in outputs]
         finally:
+            if self.watch is not None:
+                self.watch.end()
             trace.close()
         self.values = [value for value, _ in pairs]
         self.nodes = [node for _, node in pairs]
 
     def value(self) -> Any:
         """Give what the function returned, one level down."""
-        return unflatten(self.treedef, self.values)
+        return unflatten(self.treedef, [lasting(value) for value in self.values])
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         """Cotangents of the input leaves."""
         self.kept.verify()
         pairs = zip(self.nodes, cotangents, strict=True)
-        adjoints = sweep(self.entries, [(node, ct) for node, ct in pairs if node is not None])
+        seeds = [(node, ct) for node, ct in pairs if node is not None]
+        if self.watch is None:
+            adjoints = sweep(self.entries, seeds)
+            if self.kept.selects and any(map(_is_nan, adjoints.slots[: len(self.leaves)])):
+                adjoints = sweep(self.entries, seeds, careful=True)
+        else:
+            adjoints = self.watch.sweep(self.entries, seeds, self)
         return [
-            _finished(adjoints.slots[k], leaf, k in adjoints.owned)
+            finished(adjoints.slots[k], leaf, k in adjoints.owned)
             for k, leaf in enumerate(self.leaves)
         ]
 
 
-def _finished(cotangent: Any, leaf: Any, owned: bool) -> Any:
+def _is_nan(cotangent: Any) -> bool:
+    """Whether there is a NaN in a plain cotangent."""
+    if type(cotangent) is np.ndarray:
+        return bool(np.isnan(np.add.reduce(cotangent, axis=None)))
+    return not is_wrapped(cotangent) and bool(np.isnan(cotangent))
+
+
+class _Nothing(list):
+    """A tape that keeps nothing."""
+
+    def append(self, entry: Any) -> None:
+        """Let go of an entry."""
+
+
+class _NothingKept(Kept):
+    """Arrays are not kept either."""
+
+    def add(self, array: np.ndarray) -> np.ndarray:
+        """Give back the array."""
+        return array
+
+
+def unrecorded(function: Callable[[list], Any], leaves: list) -> tuple[list[Any], TreeDef]:
+    """Leaves and structure of what a function returns, without a tape.
+
+    The inputs are boxed all the same: a value that leaves the function by another way than its
+    result raises when it is used, instead of being a constant.
+    """
+    trace = ReverseTrace()
+    trace.entries, trace.kept = _Nothing(), _NothingKept()
+    try:
+        outputs, treedef = flatten(function([trace.input(_input_value(leaf)) for leaf in leaves]))
+        return [operand(out, trace)[0] for out in outputs], treedef
+    finally:
+        trace.close()
+
+
+def finished(cotangent: Any, leaf: Any, owned: bool) -> Any:
     """Give a cotangent the shape and type of its leaf, and memory of its own."""
-    if is_wrapped(cotangent) or (type(cotangent) is float and type(leaf) is float):
+    if type(cotangent) is Array and trace_of(cotangent) is None:
+        cotangent = primal_of(cotangent)  # a rule has made it in followed code
+    if is_wrapped(cotangent):
+        if dtype_of(leaf).kind == "c" and dtype_of(cotangent).kind != "c":
+            return cotangent + dtype_of(leaf).type(0.0)
+        return cotangent
+    if type(cotangent) is float and type(leaf) is float:
         return cotangent
     plain = primal_of(leaf) if is_wrapped(leaf) else leaf
+    if np.iscomplexobj(cotangent) and not np.iscomplexobj(plain):
+        raise InputError(
+            "a real argument got a complex derivative: a rule gave complex numbers for a function"
+            " of real numbers",
+            hint="check the rule with sciad.check_grads",
+        )
     if type(plain) is float:
-        return float(np.real(cotangent)) if np.ndim(cotangent) == 0 else cotangent
+        return float(cotangent) if np.ndim(cotangent) == 0 else cotangent
     if not isinstance(plain, np.ndarray):
-        kind = type(plain)
-        return kind(np.real(cotangent) if issubclass(kind, np.floating) else cotangent)
+        return type(plain)(cotangent)
     if type(cotangent) is np.ndarray and cotangent.shape == plain.shape:
         if owned and cotangent.dtype == plain.dtype:
             return cotangent
@@ -108,40 +221,82 @@ def _finished(cotangent: Any, leaf: Any, owned: bool) -> Any:
         return np.full(plain.shape, cotangent, plain.dtype)
     elif np.shape(cotangent) != plain.shape:
         cotangent = np.broadcast_to(cotangent, plain.shape)
-    if plain.dtype.kind == "f" and np.iscomplexobj(cotangent):
-        cotangent = np.real(cotangent)
     return np.array(cotangent, plain.dtype)
 
 
-def forward_run(
-    function: Callable[[list], Any],
-    leaves: list,
-    tangents: list,
-    directions: int,
-    shared: frozenset[int] = frozenset(),
-) -> tuple[TreeDef, list, list]:
-    """(structure, values, tangents or None) of a run in forward mode."""
-    trace = ForwardTrace(directions)
-    try:
-        boxed = [
-            leaf if t is None else trace.input(_input_value(leaf), t)
-            for leaf, t in zip(leaves, tangents, strict=True)
-        ]
-        for k in shared:
-            if tangents[k] is not None:
-                boxed[k].shared = True
-        outputs, treedef = flatten(function(boxed))
-        pairs = [operand(out, trace) for out in outputs]
-    finally:
-        trace.close()
-    return treedef, [v for v, _ in pairs], [t for _, t in pairs]
+class ForwardRun:
+    """One run of a function in forward mode: values and tangents.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the list of boxed leaves.
+    leaves : list
+        Inputs.
+    tangents : list
+        One array for each leaf with a leading axis of directions, or ``None`` for none.
+    directions : int
+        Number of directions.
+    shared, has_aux, what, name
+        As for `ReverseRun`.
+
+    Attributes
+    ----------
+    treedef : TreeDef
+        Structure of what the function returned.
+    values, tangents : list
+        Its leaves and their tangents (``None`` where an output does not depend on the inputs).
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list], Any],
+        leaves: list,
+        tangents: list,
+        directions: int,
+        shared: frozenset[int] = frozenset(),
+        *,
+        has_aux: bool = False,
+        what: str = "jvp",
+        name: str = "the function",
+    ) -> None:
+        trace = ForwardTrace(directions)
+        self.extra = None
+        watch = watching(trace, what, name, None)
+        try:
+            boxed = [
+                leaf if t is None else trace.input(_input_value(leaf), t)
+                for leaf, t in zip(leaves, tangents, strict=True)
+            ]
+            for k in shared:
+                if tangents[k] is not None:
+                    boxed[k].shared = True
+            result = function(boxed)
+            if has_aux:
+                result, extra = _parted(result, name, what)
+                self.extra = _lowered(extra, trace)
+            outputs, self.treedef = flatten(result)
+            pairs = [operand(out, trace) for out in outputs]
+            self.written = any(getattr(box, "version", 0) for box in boxed)
+        finally:
+            if watch is not None:
+                watch.end()
+            trace.close()
+        self.values = [value for value, _ in pairs]
+        self.tangents = [t for _, t in pairs]
+        if watch is not None:
+            watch.check_outputs(self.tangents, self.treedef)
+
+    def value(self) -> Any:
+        """Give what the function returned, one level down."""
+        return unflatten(self.treedef, [lasting(value) for value in self.values])
 
 
 class Arguments:
     """The differentiated arguments of a call, as leaves, and the way back to a call."""
 
     def __init__(self, fun: Any, args: tuple, kwargs: dict, argnums: ArgNums, what: str) -> None:
-        self.fun, self.args, self.kwargs = fun, args, kwargs
+        self.fun, self.args, self.kwargs, self.what = fun, args, kwargs, what
         self.single = isinstance(argnums, int | np.integer)
         self.argnums = _checked_argnums(argnums, len(args), what)
         trees = [flatten(args[k]) for k in self.argnums]
@@ -162,7 +317,25 @@ class Arguments:
         args = list(self.args)
         for k, part, treedef in zip(self.argnums, self.split(leaves), self.treedefs, strict=True):
             args[k] = unflatten(treedef, part)
-        return call(self.fun, *args, **self.kwargs)
+        return run(self.fun, *args, **self.kwargs)
+
+    def reverse(self, has_aux: bool = False) -> ReverseRun:
+        """Run in reverse mode."""
+        return ReverseRun(
+            self.run,
+            self.leaves,
+            self.shared,
+            has_aux=has_aux,
+            what=self.what,
+            name=name_of(self.fun),
+            paths=self.paths,
+        )
+
+    def paths(self) -> list[str]:
+        """Names of the leaves as the user would write them: ``p['k']``."""
+        names = _parameter_names(self.fun, len(self.args))
+        trees = zip(self.argnums, self.treedefs, strict=True)
+        return [path for k, treedef in trees for path in treedef.paths(names[k])]
 
     def split(self, leaves: list) -> list[list]:
         """Sort a list of leaves by argument."""
@@ -180,18 +353,44 @@ class Arguments:
 
 
 def _checked_argnums(argnums: ArgNums, count: int, what: str) -> tuple[int, ...]:
-    numbers = (argnums,) if isinstance(argnums, int | np.integer) else tuple(argnums)
+    numbers: Any = argnums
+    if isinstance(numbers, int | np.integer) and not isinstance(numbers, bool):
+        numbers = (numbers,)
+    if not isinstance(numbers, Sequence) or not all(
+        isinstance(k, int | np.integer) and not isinstance(k, bool) for k in numbers
+    ):
+        raise InputError(f"{what}: argnums must be an int or a sequence of ints, not {argnums!r}")
+    if not numbers:
+        raise InputError(f"{what}: argnums is empty: nothing to differentiate")
     for k in numbers:
         if not -count <= k < count:
-            raise InputError(f"{what}: argnums = {argnums}, but {count} positional arguments given")
-    return tuple(int(k) % count for k in numbers)
+            raise InputError(
+                f"{what}: argnums = {argnums}, but {count} positional arguments given",
+                hint="arguments given by name are held; pass what is differentiated by position",
+            )
+    found = tuple(int(k) % count for k in numbers)
+    if len(set(found)) < len(found):
+        raise InputError(f"{what}: argnums = {argnums} names an argument twice")
+    return found
+
+
+def _parameter_names(fun: Any, count: int) -> list[str]:
+    """Names of the positional parameters, ``args[k]`` where they have none."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [named[k] if k < len(named) else f"args[{k}]" for k in range(count)]
 
 
 def name_of(fun: Any) -> str:
+    """Name of a function for messages."""
     return getattr(fun, "__qualname__", None) or repr(fun)
 
 
 def described(value: Any) -> str:
+    """Type of a value for messages."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}"
     return f"of type {type(value).__name__}"

@@ -5,16 +5,18 @@ is given a namespace in which ``np.cos`` is ``math.cos``: four times faster on a
 ``math`` raises (overflow, division by zero) the NumPy version answers as IEEE 754 says.
 """
 
+import dis
+import inspect
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from sciad.core.rules import Elementwise
 
-__all__ = ["scalar_partial_value", "scalar_partials"]
+__all__ = ["partial_value", "scalar_partial_value", "scalar_partials", "single_partial"]
 
 
 class _ScalarNumpy:
@@ -32,6 +34,7 @@ class _ScalarNumpy:
     sinh = staticmethod(math.sinh)
     tanh = staticmethod(math.tanh)
     sqrt = staticmethod(math.sqrt)
+    cbrt = staticmethod(math.cbrt)
     floor = staticmethod(math.floor)
     hypot = staticmethod(math.hypot)
     square = staticmethod(lambda x: x * x)
@@ -60,6 +63,18 @@ def scalar_partials(rule: Elementwise) -> tuple[Callable[..., Any] | None, ...]:
     return made
 
 
+def single_partial(rule: Elementwise) -> Any:
+    """Give the partial of a function of one float; False for other functions."""
+    partials = scalar_partials(rule)
+    found: Any = len(partials) == 1 and (partials[0] or _zero)
+    object.__setattr__(rule, "of_float", found)
+    return found
+
+
+def _zero(x: float, out: float) -> float:
+    return 0.0
+
+
 def _for_floats(partial: Callable[..., Any]) -> Callable[..., Any]:
     if not isinstance(partial, types.FunctionType):
         return partial
@@ -80,11 +95,55 @@ def scalar_partial_value(rule: Elementwise, k: int, values: tuple) -> Any:
     if partial is None:
         return 0.0
     try:
-        return partial(*values)
+        return partial(*(float(v) if type(v) is np.float64 else v for v in values))
     except (ArithmeticError, ValueError):
         return _by_numpy(rule.partials[k], values)
+
+
+def partial_value(partial: Callable[..., Any], values: Sequence) -> Any:
+    """Value of a partial, where floats of Python are divided and overflow as IEEE 754 says."""
+    try:
+        return partial(*values)
+    except ArithmeticError:
+        return partial(*(v if isinstance(v, np.ndarray) else v * np.float64(1.0) for v in values))
 
 
 def _by_numpy(partial: Any, values: tuple) -> float:
     with np.errstate(all="ignore"):
         return float(partial(*(np.float64(v) for v in values)))
+
+
+# What partials read ------------------------------------------------------------------------------
+
+
+def needed_arguments(rule: Elementwise) -> frozenset[int]:
+    """Positions of the arguments (the output last) whose values the partials read."""
+    reads = tuple(frozenset(() if p is None else _read_arguments(p)) for p in rule.partials)
+    found: frozenset[int] = frozenset().union(*reads)
+    object.__setattr__(rule, "reads", reads)
+    object.__setattr__(rule, "needed", found)
+    return found
+
+
+def _read_arguments(partial: Any) -> Iterator[int]:
+    code = getattr(partial, "__code__", None)
+    if code is None or code.co_flags & inspect.CO_VARARGS or code.co_cellvars:
+        yield from range(16)
+        return
+    read: set[Any] = set()
+    for instruction in dis.get_instructions(code):
+        if "FAST" in instruction.opname:  # from Python 3.13 on one may load two names
+            found = instruction.argval
+            read.update(found if type(found) is tuple else (found,))
+    for k, name in enumerate(code.co_varnames[: code.co_argcount]):
+        if name in read:
+            yield k
+
+
+def array_partial(rule: Elementwise) -> Any:
+    """(partial, reads the argument, reads the result) of a function of one argument, else False."""
+    needed = rule.needed if rule.needed is not None else needed_arguments(rule)
+    partial = rule.partials[0]
+    found = len(rule.partials) == 1 and partial is not None and (partial, 0 in needed, 1 in needed)
+    object.__setattr__(rule, "of_array", found)
+    return found

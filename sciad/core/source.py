@@ -8,7 +8,6 @@ import ast
 import dis
 import functools
 import inspect
-import linecache
 import os
 import threading
 import time
@@ -21,14 +20,14 @@ from typing import Any
 import numpy as np
 
 from sciad.core.errors import InputError, TracingError
-from sciad.core.freshness import is_fresh
+from sciad.core.freshness import is_fresh, lines_of
 from sciad.core.tree import flatten
 
 #: Seconds; modules were imported at most so long before this one.
 DAY = 86400.0
 _STARTED = time.time()
 
-__all__ = ["FunctionSource", "captured", "rebind", "source_of"]
+__all__ = ["FunctionSource", "captured", "nested_codes", "rebind", "source_of"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -58,11 +57,6 @@ class FunctionSource:
         """The module's live namespace."""
         return self.function.__globals__
 
-    @property
-    def properties(self) -> frozenset[str]:
-        """Names of the properties of all classes in the file."""
-        return _properties.get(self.filename, frozenset())
-
     def location(self, node: ast.AST | None = None) -> str:
         """``"file:line"`` of a node, or of the function itself."""
         return f"{self.filename}:{getattr(node or self.node, 'lineno', self.node.lineno)}"
@@ -75,7 +69,6 @@ class FunctionSource:
 
 
 _files: dict[str, tuple[tuple[str, ...], dict[tuple[int, str], list[tuple[Any, str | None]]]]] = {}
-_properties: dict[str, frozenset[str]] = {}
 _sources: "weakref.WeakKeyDictionary[types.CodeType, tuple[FunctionNode, str | None]]"
 _sources = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
@@ -146,7 +139,7 @@ def _edited_lately(filename: str) -> bool:
 
 
 def _index(filename: str, code: types.CodeType) -> dict[tuple[int, str], list[tuple[Any, Any]]]:
-    lines = tuple(linecache.getlines(filename))
+    lines = lines_of(filename)
     cached = _files.get(filename)
     if cached is not None and cached[0] == lines:
         return cached[1]
@@ -173,19 +166,7 @@ def _index(filename: str, code: types.CodeType) -> dict[tuple[int, str], list[tu
         index.setdefault(key, []).append((node, class_name))
     with _lock:
         _files[filename] = (lines, index)
-        _properties[filename] = frozenset(
-            node.name
-            for nodes in index.values()
-            for node, _ in nodes
-            if not isinstance(node, ast.Lambda) and any(map(_makes_property, node.decorator_list))
-        )
     return index
-
-
-def _makes_property(decorator: ast.expr) -> bool:
-    name = decorator.attr if isinstance(decorator, ast.Attribute) else decorator
-    name = name.id if isinstance(name, ast.Name) else name
-    return name in ("property", "cached_property")
 
 
 def _functions(node: ast.AST, class_name: str | None) -> Iterator[tuple[FunctionNode, str | None]]:
@@ -243,7 +224,7 @@ def _plan(code: types.CodeType) -> _Plan:
     plan = _plans.get(code)
     if plan is None:
         names: dict[str, None] = {}
-        for part in _nested_codes(code):
+        for part in nested_codes(code):
             looked_up = (i.argval for i in dis.get_instructions(part) if i.opname in _GLOBAL_LOADS)
             names.update(dict.fromkeys(looked_up))
         plan = _Plan(code.co_freevars, tuple(names))
@@ -251,11 +232,12 @@ def _plan(code: types.CodeType) -> _Plan:
     return plan
 
 
-def _nested_codes(code: types.CodeType) -> Iterator[types.CodeType]:
+def nested_codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Give a code object and those of the functions and classes inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _nested_codes(constant)
+            yield from nested_codes(constant)
 
 
 def captured(function: Callable[..., Any]) -> dict[str, Any]:

@@ -1,9 +1,16 @@
 """Reverse mode: one flat list of entries, one per operation, and the sweep back over it.
 
 Creation order is a topological order, so no graph is searched. An entry's index is the slot of the
-value it made. Operations on real scalars store their partial derivatives as floats in a tuple
-``(slot, partial)`` or ``(slot, partial, slot, partial)``; all others are functions called with
-the slot and the `Adjoints`.
+value it made. The frequent operations are tuples, told apart by their length; a slot is ``None``
+for an operand that is constant:
+
+- ``(i, p, j, q)``: real numbers, slots and partial derivatives; ``(i, factor)``: a multiple of one;
+- ``(i, p, j, q, None)``: plain arrays of one shape, with the partial derivatives themselves;
+- ``(i, p, shape, j, q, shape, None, None)``: the same for two shapes;
+- ``(i, partial, x, out, None, None)``, ``(i, j, partial, partial, x, y, out)``: with functions;
+- ``(i, index, shape)``: an element or a slice.
+
+All others are functions called with the slot and the `Adjoints`.
 
 Complex numbers: a cotangent is dL/dRe + i dL/dIm, so an operation that is holomorphic in an
 argument multiplies by the conjugate of the partial derivative, and a real argument gets the real
@@ -25,13 +32,25 @@ from sciad.core.adjoints import (
     ghost,
     is_real_scalar,
     read_at,
+    scale_at,
     times_conjugate,
+    unbroadcast,
 )
-from sciad.core.buffer import Index, last_writes
 from sciad.core.errors import InputError
+from sciad.core.masked import dead, selected
 from sciad.core.rules import Elementwise, Linear, Vjp
-from sciad.core.scalars import scalar_partial_value
-from sciad.core.tracer import Array, Scalar, Trace, dtype_of, is_wrapped, shape_of, wrap
+from sciad.core.scalars import partial_value, scalar_partial_value
+from sciad.core.steps import Index, last_writes
+from sciad.core.tracer import (
+    Array,
+    Scalar,
+    Trace,
+    dtype_of,
+    is_wrapped,
+    primal_of,
+    shape_of,
+    wrap,
+)
 
 __all__ = ["Adjoints", "ReverseTrace", "sweep"]
 
@@ -62,11 +81,11 @@ class ReverseTrace(Trace):
 
     # Real scalars
 
-    def scalar1(self, value: Any, i: int, p: Any) -> Scalar:
-        """Box a real function of one real number, with its derivative."""
+    def scaled(self, i: int, p: float) -> int:
+        """Slot for a multiple of a real number."""
         entries = self.entries
         entries.append((i, p))
-        return Scalar(value, self, len(entries) - 1)
+        return len(entries) - 1
 
     def scalar2(self, value: Any, i: int, p: Any, j: int, q: Any) -> Scalar:
         """Box a real function of two real numbers, with its derivatives."""
@@ -80,14 +99,16 @@ class ReverseTrace(Trace):
         self, rule: Elementwise, out: Any, values: Sequence, nodes: Sequence, inside: Sequence
     ) -> Any:
         """Box the result of an elementwise function; `inside` are the arguments of the partials."""
+        if rule.selects and not is_real_scalar(out):
+            return self._selection(rule, out, values, nodes, inside)
         if type(out) is np.ndarray and out.dtype is FLOAT64:
-            entry = _real_arrays(rule.partials, out, values, nodes)
+            entry = _real_arrays(rule.partials, out, inside, nodes)
             entries = self.entries
             entries.append(entry)
             return Array(out, self, len(entries) - 1)
         active = [(k, node) for k, node in enumerate(nodes) if node is not None]
         if is_real_scalar(out) and all(is_real_scalar(values[k]) for k, _ in active):
-            return self._scalar(rule, out, values, active)
+            return self._scalar(rule, out, inside, active)
 
         def pull(slot: int, adjoints: Adjoints) -> None:
             g = adjoints.take(slot)
@@ -101,6 +122,24 @@ class ReverseTrace(Trace):
 
         return wrap(out, self, self.record(pull))
 
+    def _selection(
+        self, rule: Elementwise, out: Any, values: Sequence, nodes: Sequence, inside: Sequence
+    ) -> Any:
+        """Box the result of a function that takes one of its arguments, element by element."""
+        self.kept.selects = True
+
+        def pull(slot: int, adjoints: Adjoints) -> None:
+            g = adjoints.take(slot)
+            if g is ZERO:
+                return
+            for node, partial, value in zip(nodes, rule.partials, values, strict=True):
+                if node is not None and partial is not None:
+                    p = partial(*inside, out)
+                    ct = selected(g, p) if adjoints.careful else g * p
+                    adjoints.add(node, fit(ct, value))
+
+        return wrap(out, self, self.record(pull))
+
     def _scalar(self, rule: Elementwise, out: Any, values: Sequence, active: list) -> Scalar:
         plain = not any(is_wrapped(v) for v in values) and not is_wrapped(out)
         pairs: list[Any] = []
@@ -109,11 +148,13 @@ class ReverseTrace(Trace):
             if partial is None:
                 continue
             if plain:
-                pairs += (node, scalar_partial_value(rule, k, (*values, out)))
+                p = scalar_partial_value(rule, k, (*values, out))
             else:
-                pairs += (node, partial(*values, out))
+                p = partial_value(partial, (*values, out))
+            if not rule.selects or primal_of(p) != 0:
+                pairs += (node, p)
         entry = tuple(pairs)
-        return Scalar(out, self, self.record(entry if len(entry) in (2, 4) else _many(entry)))
+        return Scalar(out, self, self.record(entry if len(entry) == 4 else _many(entry)))
 
     def linear(
         self, rule: Linear, out: Any, args: list, kwargs: dict, nodes: dict[int, int]
@@ -156,10 +197,15 @@ class ReverseTrace(Trace):
                 raise InputError(
                     f"vjp of {rule.name}: {len(cotangents)} cotangents for {len(args)} arguments"
                 )
+            if adjoints.careful and dropped is not None:
+                cotangents = tuple(map(dead, cotangents, dropped(*args)))
             for k, node in nodes.items():
                 if cotangents[k] is not None:
                     adjoints.add(node, fit(cotangents[k], args[k]))
 
+        dropped = getattr(rule, "dropped", None)
+        if dropped is not None:
+            self.kept.selects = True
         if not isinstance(out, tuple):
 
             def pull(slot: int, adjoints: Adjoints) -> None:
@@ -193,7 +239,12 @@ class ReverseTrace(Trace):
 
     def load(self, root: Array, ops: tuple, value: Any) -> int:
         """Slot for what the steps `ops` read from an owner."""
-        origin, shape, dtype = root.node, shape_of(root.value), dtype_of(root.value)
+        origin, whole = root.node, root.value
+        if len(ops) == 1 and type(ops[0]) is Index and _is_plain_part(whole, value):
+            index = ops[0].index
+            if type(index) is int or type(index) is slice:
+                return self.record((origin, index, whole.shape))
+        shape, dtype = shape_of(whole), dtype_of(whole)
         real = dtype.kind == "f"
         if len(ops) == 1 and type(ops[0]) is Index and real and not ops[0].repeats:
             index = ops[0].index
@@ -216,34 +267,42 @@ class ReverseTrace(Trace):
 
     def load_element(self, root: Array, index: Any) -> int:
         """Slot for one real number of an owner."""
-        origin, shape = root.node, root.value.shape
-
-        def pull(slot: int, adjoints: Adjoints) -> None:
-            g = adjoints.slots[slot]
-            if g is not ZERO:
-                adjoints.slots[slot] = ZERO
-                adjoints.buffer(origin, shape, float, g)[index] += g
-
         entries = self.entries
-        entries.append(pull)
+        entries.append((root.node, index, root.value.shape))
         return len(entries) - 1
 
-    def store_element(self, root: Array, index: Any, node: int) -> None:
-        """Record that one real number of an owner was written."""
-        target, shape = root.node, root.value.shape
+    def store_elements(self, root: Array, elements: dict) -> None:
+        """Record that real numbers of an owner were written, one by one."""
+        target, shape = root.node, shape_of(root.value)
+        places: Any = np.array(list(elements))
+        if places.ndim > 1:
+            places = tuple(places.T)
+        sources = [(v.slot, v.factor) for v in elements.values()]
 
         def pull(slot: int, adjoints: Adjoints) -> None:
-            if adjoints.slots[target] is not ZERO:
-                buffer = adjoints.buffer(target, shape, float)
-                adjoints.slots[node] += buffer[index]
-                buffer[index] = 0.0
+            slots = adjoints.slots
+            if slots[target] is ZERO:
+                return
+            buffer = adjoints.buffer(target, shape, FLOAT64)
+            found = buffer[places]
+            buffer[places] = 0.0
+            if type(found) is np.ndarray:
+                found = found.tolist()
+            for g, (i, factor) in zip(found, sources, strict=True):
+                if i is not None and g is not ZERO:
+                    slots[i] += g * factor
 
         self.entries.append(pull)
 
     def store(
-        self, root: Array, ops: tuple, value: Any, node: int | None, add: bool = False
+        self, root: Array, ops: tuple, value: Any, node: int | None, add: float = 0.0
     ) -> None:
-        """Record that an owner was written (or added to) at `ops`."""
+        """Record that an owner was written at `ops`, or that `add` times a value was added."""
+        if len(ops) == 1 and type(ops[0]) is Index and not add:
+            index = ops[0].index
+            if (type(index) is int or type(index) is slice) and _is_plain_part(root.value, value):
+                self._store_part(root, index, value, node)
+                return
         target, shape, dtype = root.node, shape_of(root.value), dtype_of(root.value)
         written = ghost(value)
         stays = None if add or node is None else last_writes(root.value, ops)
@@ -253,10 +312,44 @@ class ReverseTrace(Trace):
                 return
             buffer = adjoints.buffer(target, shape, dtype)
             g = read_at(buffer, ops, clear=not add)
+            if add < 0.0:
+                g = -g
             if node is not None:
                 adjoints.add(node, fit(g if stays is None else g * stays, written))
 
         self.record(pull)
+
+    def scale(self, root: Array, ops: tuple, in_place: Callable[..., Any], factor: Any) -> None:
+        """Record that a part of an owner was multiplied (or divided) by constants."""
+        target, shape, dtype = root.node, shape_of(root.value), dtype_of(root.value)
+
+        def pull(slot: int, adjoints: Adjoints) -> None:
+            if adjoints.slots[target] is not ZERO:
+                scale_at(adjoints.buffer(target, shape, dtype), ops, in_place, np.conj(factor))
+
+        self.record(pull)
+
+    def _store_part(self, root: Array, index: Any, value: np.ndarray, node: int | None) -> None:
+        """Record that a row or slice of a plain array was written."""
+        target, shape, written = root.node, root.value.shape, value.shape
+
+        def pull(slot: int, adjoints: Adjoints) -> None:
+            slots = adjoints.slots
+            if slots[target] is ZERO:
+                return
+            buffer = adjoints.buffer(target, shape, FLOAT64)
+            g = np.copy(buffer[index]) if node is not None else 0.0
+            buffer[index] = 0.0  # first: the array may be written into itself
+            if node is not None:
+                adjoints.add(node, g if np.shape(g) == written else unbroadcast(g, written))
+
+        self.entries.append(pull)
+
+
+def _is_plain_part(whole: Any, part: Any) -> bool:
+    if type(whole) is not np.ndarray or type(part) is not np.ndarray:
+        return False
+    return whole.dtype is FLOAT64 and part.dtype is FLOAT64
 
 
 def _real_arrays(partials: tuple, out: np.ndarray, values: Sequence, nodes: Sequence) -> Any:
@@ -281,6 +374,11 @@ def _real_arrays(partials: tuple, out: np.ndarray, values: Sequence, nodes: Sequ
                 or ct.shape != value.shape
                 or ct.dtype is not FLOAT64
             ):
+                if dtype_of(p).kind == "c" and dtype_of(g).kind != "c":
+                    raise InputError(
+                        "a partial derivative of a function with a real result is complex",
+                        hint="check the rule of the function with sciad.check_grads",
+                    )
                 ct = fit(ct, value)
             if slots[node] is ZERO:
                 slots[node] = ct
@@ -313,7 +411,16 @@ def _pass_on(slot: int, before: int, adjoints: Adjoints) -> None:
         adjoints.add(before, g)
 
 
-def sweep(entries: list, seeds: Sequence[tuple[int, Any]]) -> Adjoints:
+def _pull_broadcast(entry: tuple, g: Any, adjoints: Adjoints) -> None:
+    """Pull back through a sum or product of arrays of different shapes."""
+    i, p, x_shape, j, q, y_shape, _, _ = entry
+    shape = shape_of(g)
+    for slot, partial, own in ((i, p, x_shape), (j, q, y_shape)):
+        ct = g if type(partial) is float and partial == 1.0 else g * partial
+        adjoints.add(slot, ct if own == shape else unbroadcast(ct, own))
+
+
+def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False) -> Adjoints:
     """Run the entries backwards.
 
     Parameters
@@ -322,13 +429,15 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]]) -> Adjoints:
         Entries of a `ReverseTrace`.
     seeds : sequence of (slot, cotangent)
         Cotangents of outputs.
+    careful : bool
+        See `sciad.core.masked`.
 
     Returns
     -------
     Adjoints
         With the cotangents of the inputs in their slots.
     """
-    adjoints = Adjoints(len(entries))
+    adjoints = Adjoints(len(entries), careful)
     slots = adjoints.slots
     for slot, cotangent in seeds:
         adjoints.add(slot, cotangent)
@@ -337,14 +446,52 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]]) -> Adjoints:
             entry = entries[k]
             if type(entry) is tuple:
                 g = slots[k]
-                if g is not ZERO:
-                    if len(entry) == 2:
-                        i, p = entry
-                        slots[i] += g * p
+                if g is ZERO:
+                    continue
+                size = len(entry)
+                if size == 4:
+                    i, p, j, q = entry
+                    slots[i] += g * p
+                    slots[j] += g * q
+                    continue
+                slots[k] = ZERO
+                if size == 5:
+                    i, p, j, q, _ = entry
+                elif size == 6:
+                    i, p, x, out, j, q = entry
+                    p = p(x, out)
+                elif size == 7:
+                    i, j, p, q, x, y, out = entry
+                    p = i is not None and p(x, y, out)
+                    q = j is not None and q(x, y, out)
+                elif size == 3:
+                    adjoints.add_part(entry, g)
+                    continue
+                elif size == 2:
+                    i, p = entry
+                    slots[i] += g * p
+                    continue
+                else:
+                    _pull_broadcast(entry, g, adjoints)
+                    continue
+                if i is not None:
+                    if type(p) is float and (p == 1.0 or p == -1.0):
+                        ct = g if p == 1.0 else -g
                     else:
-                        i, p, j, q = entry
-                        slots[i] += g * p
-                        slots[j] += g * q
+                        ct = g * p
+                    if slots[i] is ZERO:
+                        slots[i] = ct
+                    else:
+                        adjoints.add(i, ct)
+                if j is not None:
+                    if type(q) is float and (q == 1.0 or q == -1.0):
+                        ct = g if q == 1.0 else -g
+                    else:
+                        ct = g * q
+                    if slots[j] is ZERO:
+                        slots[j] = ct
+                    else:
+                        adjoints.add(j, ct)
             elif entry is not None:
                 entry(k, adjoints)
     return adjoints

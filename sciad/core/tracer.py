@@ -11,11 +11,13 @@ into it later (`sciad.core.buffer`).
 """
 
 import itertools
+import weakref
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from sciad.core.errors import LostDerivativeError, TracingError, user_location
+from sciad.core.text import text_of
 from sciad.core.tree import flatten, register_leaf, tree_map, unflatten
 
 __all__ = [
@@ -33,9 +35,11 @@ __all__ = [
     "level_of",
     "primal_of",
     "shape_of",
+    "tape_for",
     "top_trace",
     "trace_of",
     "unwrap_constants",
+    "window",
     "wrap",
 ]
 
@@ -48,9 +52,12 @@ class Trace:
     """One running transformation; `close` makes its values unusable."""
 
     level: int
+    entries: Any = None  # of reverse mode
+    running: "Trace"  # the trace itself: what takes it from here raises once it has ended
 
     def __init__(self) -> None:
         self.level = next(_levels)
+        self.running = self
 
     def close(self) -> None:
         """End the transformation: values that escaped it raise from now on."""
@@ -87,23 +94,33 @@ def _refuse(action: str, hint: str) -> Any:
 _UNSEEN = "the call was made by code that sciad does not rewrite (C, or Python without source)"
 
 
-class Text(str):
-    """Text of a traced value: it reads like any other, but is no number any more."""
-
-    __slots__ = ()
-    __float__ = _refuse("float() of the text", "use the value itself, or sciad.stop_gradient(x)")
-    __int__ = _refuse("int() of the text", "use int(x) of the value itself")
-
-
 class Scalar:
-    """A traced real number."""
+    """A traced real number.
 
-    __slots__ = ("_trace", "node", "value")
+    Attributes
+    ----------
+    value
+        The value one level down.
+    slot, factor
+        Its derivative is that of `slot` (a place on the tape, or tangents) times a plain number:
+        chains of functions of one variable multiply the factor and record nothing.
+    """
 
-    def __init__(self, value: Any, trace: Any, node: Any) -> None:
+    __slots__ = ("_trace", "factor", "slot", "value")
+
+    def __init__(self, value: Any, trace: Any, slot: Any, factor: float = 1.0) -> None:
         self.value = value
         self._trace = trace
-        self.node = node
+        self.slot = slot
+        self.factor = factor
+
+    @property
+    def node(self) -> Any:
+        """The place of this very value: its factor is worked off."""
+        if self.factor != 1.0:
+            self.slot = self._trace.scaled(self.slot, self.factor)
+            self.factor = 1.0
+        return self.slot
 
     __array_priority__: ClassVar[float] = 1e6
     __float__ = _refuse("float()", _UNSEEN)
@@ -119,13 +136,13 @@ class Scalar:
         return type(primal_of(self))
 
     def __repr__(self) -> str:
-        return Text(repr(primal_of(self)))
+        return text_of(repr(primal_of(self)))
 
     def __str__(self) -> str:
-        return Text(str(primal_of(self)))
+        return text_of(str(primal_of(self)))
 
     def __format__(self, spec: str) -> str:
-        return Text(format(primal_of(self), spec))
+        return text_of(format(primal_of(self), spec))
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -158,6 +175,18 @@ class Array:
         An input whose memory is also that of another argument: a write raises.
     hot : bool
         The array is being written: reads of its views take copies.
+    tape : list or None
+        The entries of its trace, for an array of plain float64 numbers with axes that is followed
+        in reverse mode, is no view and was never written: the quick ways are open to it.
+    readonly : bool
+        The program has said so (``x.flags.writeable = False``).
+    elements, rank
+        Numbers that were written one by one (`sciad.core.elements`); `owner` is then the array
+        itself.
+    blank : bool
+        Nothing traced (at this level) has been written but what is in `elements`.
+    windows : tuple
+        What code that is not followed may hold of the memory, see `window`.
     """
 
     # most arrays are never written and are no views: these stay on the class
@@ -168,12 +197,19 @@ class Array:
     owned = False
     shared = False
     hot = False
+    readonly = False
+    elements: Any = None
+    rank = 0
+    blank = False
+    windows: tuple = ()
     live: Any = None
+    is_slice = False
 
-    def __init__(self, value: Any, trace: Any = None, node: Any = None) -> None:
+    def __init__(self, value: Any, trace: Any = None, node: Any = None, tape: Any = None) -> None:
         self.value = value
         self._trace = trace
         self.node = node
+        self.tape = tape
 
     __array_priority__: ClassVar[float] = 1e6
     __hash__ = None  # type: ignore[assignment]
@@ -184,13 +220,16 @@ class Array:
         return type(primal_of(self))
 
     def __repr__(self) -> str:
-        return repr(primal_of(self))
+        return self._text(repr(primal_of(self)))
 
     def __str__(self) -> str:
-        return str(primal_of(self))
+        return self._text(str(primal_of(self)))
 
     def __format__(self, spec: str) -> str:
-        return format(primal_of(self), spec)
+        return self._text(format(primal_of(self), spec))
+
+    def _text(self, text: str) -> str:
+        return text if trace_of(self) is None else text_of(text)
 
     def __bool__(self) -> bool:
         return bool(primal_of(self))
@@ -231,17 +270,33 @@ def exposed(array: Array) -> Any:
     A write that sciad does not see would leave views and kept operands behind.
     """
     value = lent(array)
-    if type(value) is np.ndarray:
-        value = value.view()
-        value.flags.writeable = False
-    return value
+    return window(array, value, writeable=False) if type(value) is np.ndarray else value
+
+
+def window(array: Array, value: np.ndarray, writeable: bool) -> np.ndarray:
+    """Give the memory of an array to code that sciad does not follow.
+
+    Whatever that code keeps holds on to the array that is returned here: NumPy makes it the base of
+    further views, since its own base is no array. While it lives, a write to the owner raises.
+    """
+    memory = value.data
+    made = np.asarray(memory if writeable else memory.toreadonly())
+    owner = array if array.owner is None else array.owner
+    alive = [w for w in owner.windows if w() is not None]
+    owner.windows = (*alive, weakref.ref(made))
+    return made
+
+
+def tape_for(trace: Any, value: np.ndarray) -> Any:
+    """Give `Array.tape` of a new array."""
+    return trace.entries if value.dtype is FLOAT64 and value.ndim else None
 
 
 def wrap(value: Any, trace: Any, node: Any) -> Any:
     """Box a value one level down."""
     kind = type(value)
     if kind is np.ndarray:
-        return Array(value, trace, node)
+        return Array(value, trace, node, tape_for(trace, value))
     if kind is float or kind is Scalar or issubclass(kind, np.floating):
         return Scalar(value, trace, node)
     return Array(value, trace, node)
@@ -277,6 +332,13 @@ def as_array(x: Any) -> Any:
         parts = [as_array(v) for v in x]
         if any(map(is_wrapped, parts)):
             return np.stack(parts)
+    convert = getattr(x, "__sciad_array__", None)  # something that stands for a boxed array
+    if convert is not None:
+        return convert()
+    if hasattr(kind, "__array__") and not issubclass(kind, np.ndarray | np.generic):
+        made = x.__array__()  # of an object that may hold boxed values, as np.poly1d does
+        if is_wrapped(made):
+            return made
     return np.asarray(x)
 
 

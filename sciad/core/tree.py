@@ -21,8 +21,10 @@ __all__ = [
     "flatten",
     "gradient_tree",
     "is_leaf",
+    "rebuild",
     "register_container",
     "register_leaf",
+    "split_node",
     "tree_map",
     "unflatten",
 ]
@@ -124,9 +126,18 @@ class TreeDef:
         if self.kind is None:
             yield prefix
             return
-        for label, child in zip(_labels(self), self.children, strict=True):
+        for label, child in zip(self.labels(), self.children, strict=True):
             if type(child) is TreeDef:
                 yield from child.paths(prefix + label)
+
+    def labels(self) -> list[str]:
+        """How the user would write the way to each child, such as ``['rates']`` or ``.a``."""
+        assert self.kind is not None
+        if issubclass(self.kind, dict):
+            return [f"[{constant.value!r}]" for constant in self.meta[0]]
+        if isinstance(self.meta, tuple) and len(self.meta) == len(self.children):
+            return [f".{name}" for name in self.meta]
+        return [f"[{k}]" for k in range(len(self.children))]
 
 
 LEAF = TreeDef(None, None, ())
@@ -283,7 +294,7 @@ def unflatten(treedef: TreeDef, leaves: Sequence[Any]) -> Any:
     >>> unflatten(flatten((1.0, None))[1], [2.0])
     (2.0, None)
     """
-    return _rebuild(treedef, leaves, lambda constant: constant.value)
+    return rebuild(treedef, leaves, lambda constant: constant.value)
 
 
 def gradient_tree(treedef: TreeDef, leaves: Sequence[Any]) -> Any:
@@ -294,10 +305,11 @@ def gradient_tree(treedef: TreeDef, leaves: Sequence[Any]) -> Any:
     >>> gradient_tree(flatten({"k": 1.5, "n": 3})[1], [7.0])
     {'k': 7.0, 'n': None}
     """
-    return _rebuild(treedef, leaves, lambda constant: None)
+    return rebuild(treedef, leaves, lambda constant: None)
 
 
-def _rebuild(treedef: TreeDef, leaves: Sequence[Any], constant: Callable[[Constant], Any]) -> Any:
+def rebuild(treedef: TreeDef, leaves: Sequence[Any], constant: Callable[[Constant], Any]) -> Any:
+    """Like `unflatten`, with a function that says what takes the place of every constant."""
     if len(leaves) != treedef.num_leaves:
         raise InputError(f"the tree has {treedef.num_leaves} leaves, {len(leaves)} were given")
     if treedef.kind is None:
@@ -358,13 +370,21 @@ def tree_map(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     return unflatten(treedef, [function(*row) for row in zip(*columns, strict=True)])
 
 
-def _labels(node: TreeDef) -> list[str]:
-    assert node.kind is not None
-    if issubclass(node.kind, dict):
-        return [f"[{constant.value!r}]" for constant in node.meta[0]]
-    if isinstance(node.meta, tuple) and len(node.meta) == len(node.children):
-        return [f".{name}" for name in node.meta]
-    return [f"[{k}]" for k in range(len(node.children))]
+def split_node(tree: Any) -> tuple[Sequence[Any], Callable[[list[Any]], Any]] | None:
+    """Children of a container and the way back from (other) children; ``None`` if it is none.
+
+    Examples
+    --------
+    >>> children, build = split_node((1.0, [2]))
+    >>> children, build(["a", "b"])
+    ((1.0, [2]), ('a', 'b'))
+    """
+    kind = type(tree)
+    handlers = None if kind in _leaf_types else _handlers(kind)
+    if handlers is None:
+        return None
+    children, meta = handlers[0](tree)
+    return children, lambda others: handlers[1](kind, meta, others)
 
 
 def _handlers(kind: type) -> tuple[Splitter, Builder] | None:

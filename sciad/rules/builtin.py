@@ -4,6 +4,7 @@ import functools
 import math
 import operator
 import sys
+import types
 
 import numpy as np
 
@@ -22,12 +23,25 @@ NUMBER = Elementwise(float, (lambda x, out: 1.0,))
 def to_float(x=0.0):
     """``float(x)`` of a traced number is the number itself."""
     if not is_wrapped(x):
-        return float(x)
+        return _of_object(x)
     if dtype_of(x).kind == "c":
         raise TypeError("float() argument must be a real number, not complex")
     if isinstance(primal_of(x), np.ndarray):
+        float(primal_of(x))  # raises what NumPy raises for more than one number
         x = x.item()
     return elementwise(NUMBER, float, (x,)) if is_wrapped(x) else float(x)
+
+
+def _of_object(x):
+    """``float(x)`` of an object of the user's, whose ``__float__`` may give a traced number."""
+    method = getattr(type(x), "__float__", None)
+    if not isinstance(method, types.FunctionType):
+        return float(x)
+    result = method(x)
+    if not isinstance(result, float):
+        found = type(result).__name__
+        raise TypeError(f"{type(x).__name__}.__float__ returned non-float (type {found})")
+    return result if is_wrapped(result) else float(result)
 
 
 @substitute(type)
@@ -46,25 +60,47 @@ def _asked_by_numpy():
     return frame is not None and frame.f_globals.get("__name__", "").startswith("numpy.")
 
 
+@substitute(print)
+def print_(*values, **options):
+    """``print`` of traced values: as in the plain program."""
+    print(*values, **options)
+
+
 @substitute(complex)
 def to_complex(real=0.0, imag=0.0):
     """``complex(x)`` and ``complex(re, im)``."""
+    real, imag = (v if dtype_of(v).kind == "c" else to_float(v) for v in (real, imag))
     return real + 1j * imag
+
+
+class Hypot:
+    """``math.hypot``, which rounds once; its derivative at 0 is 0."""
+
+    name = "math.hypot"
+
+    def value(self, *coordinates):
+        return bind(self, *coordinates) if any_traced(coordinates) else math.hypot(*coordinates)
+
+    def vjp(self, g, out, *coordinates):
+        scale = 0.0 if out == 0 else g / out
+        return tuple(scale * x for x in coordinates)
+
+    def jvp(self, tangents, out, *coordinates):
+        scale = 0.0 if out == 0 else 1.0 / out
+        pairs = zip(tangents, coordinates, strict=True)
+        return functools.reduce(operator.add, [t * (x * scale) for t, x in pairs if t is not None])
 
 
 @substitute(math.hypot)
 def hypot(*coordinates):
     """``math.hypot`` of any number of coordinates."""
-    total = 0.0
-    for x in coordinates:
-        total = np.hypot(total, x)
-    return total
+    return bind(Hypot(), *map(to_float, coordinates))
 
 
 @substitute(math.dist)
 def dist(p, q):
     """``math.dist``."""
-    return hypot(*(a - b for a, b in zip(p, q, strict=True)))
+    return hypot(*(to_float(a) - to_float(b) for a, b in zip(p, q, strict=True)))
 
 
 class Total:
@@ -113,20 +149,6 @@ def prod(iterable, *, start=1):
     return start
 
 
-@substitute(math.modf)
-def modf(x):
-    """``math.modf``: the whole part has no derivative."""
-    whole = float(math.trunc(primal_of(x)))
-    return x - whole, whole
-
-
-@substitute(np.modf)
-def array_modf(x):
-    """``np.modf``."""
-    whole = np.trunc(primal_of(x))
-    return x - whole, whole
-
-
 if hasattr(math, "sumprod"):
 
     class SumOfProducts:
@@ -157,10 +179,3 @@ if hasattr(math, "sumprod"):
         if len(p) != len(q):
             raise ValueError("Inputs are not the same length")
         return bind(SumOfProducts(), *p, *q)
-
-
-@substitute("statistics.mean", "statistics.fmean")
-def mean(data):
-    """``statistics.mean``."""
-    values = list(data)
-    return sum(values) / len(values)

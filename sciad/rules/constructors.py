@@ -4,14 +4,14 @@ import numpy as np
 
 from sciad.core.apply import bind
 from sciad.core.buffer import constant
-from sciad.core.dispatch import call
-from sciad.core.errors import LostDerivativeError, NotDifferentiableError, user_location
+from sciad.core.errors import LostDerivativeError, user_location
 from sciad.core.methods import astype
 from sciad.core.rules import substitute
-from sciad.core.tracer import Scalar, as_array, dtype_of, is_wrapped, primal_of, shape_of
+from sciad.core.tracer import as_array, dtype_of, is_wrapped, primal_of, shape_of
+from sciad.core.ufuncs import of_type
 from sciad.rules.shape import in_order
 
-__all__ = ["build"]
+__all__ = ["array", "build", "to_type", "without_axes"]
 
 
 class Cast:
@@ -42,7 +42,7 @@ class Cast:
 @substitute(astype)
 def to_type(a, dtype):
     """``a.astype(dtype)``; an integer type holds plain numbers, as `int` does."""
-    dtype = np.dtype(dtype)
+    a, dtype = as_array(a), np.dtype(dtype)
     if dtype.kind not in "fciub":
         raise LostDerivativeError(
             f"an array of {dtype} cannot hold traced values",
@@ -75,6 +75,11 @@ def holds_boxes(values):
     return isinstance(values, list | tuple) and any(holds_boxes(v) for v in values)
 
 
+def without_axes(x):
+    """Array without axes from a number."""
+    return np.reshape(np.reshape(x, (1,)), ())
+
+
 def _with_rank(made, ndmin):
     missing = ndmin - len(shape_of(made))
     return np.reshape(made, (1,) * missing + shape_of(made)) if missing > 0 else made
@@ -83,6 +88,8 @@ def _with_rank(made, ndmin):
 @substitute(np.array)
 def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, like=None):
     """``np.array`` of traced values, lists of them, lists of arrays."""
+    if not holds_boxes(object) and not isinstance(object, list | tuple):
+        object = as_array(object)  # something that stands for an array
     if not holds_boxes(object):
         return constant(np.array(object, dtype, copy=copy, order=order, ndmin=ndmin))
     made = build(object)
@@ -92,8 +99,8 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, lik
         made = to_type(made, dtype)
     elif made is object and (copy is True or not _is_in_order(made, order)):
         made = np.copy(made, order=order or "K")
-    if type(made) is Scalar:
-        made = np.reshape(made, ())  # an array without axes
+    if not isinstance(primal_of(made), np.ndarray):
+        made = without_axes(made)
     return _with_rank(made, ndmin)
 
 
@@ -130,92 +137,125 @@ def _number_of(kind):
     return convert
 
 
-for _kind in (np.float64, np.float32, np.complex128, np.complex64):
-    substitute(_kind)(_number_of(_kind))
+for _letter in "efdgFDG?bBhHiIlLqQ":  # all kinds of numbers
+    substitute(np.dtype(_letter).type)(_number_of(np.dtype(_letter).type))
 
 
 @substitute(np.full)
 def full(shape, fill_value, dtype=None, order="C", **kwargs):
     """``np.full`` with a traced value."""
-    made = np.empty(shape, dtype or dtype_of(fill_value), order)
-    boxed = constant(made)
-    boxed[...] = fill_value
-    return boxed
+    value = as_array(fill_value)
+    return _filled(np.empty(shape, dtype or dtype_of(value), order), value)
 
 
 @substitute(np.full_like)
 def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **kwargs):
     """``np.full_like`` with a traced value."""
-    made = np.empty_like(primal_of(a), dtype=dtype, shape=shape)
+    a = primal_of(as_array(a))
+    return _filled(np.empty_like(a, dtype=dtype, order=order, shape=shape), as_array(fill_value))
+
+
+def _filled(made, value):
+    if made.dtype.kind not in "fc":  # whole numbers have no derivative
+        made[...] = to_type(value, made.dtype)
+        return made
     boxed = constant(made)
-    boxed[...] = fill_value
+    boxed[...] = value
     return boxed
 
 
 @substitute(np.linspace)
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, **kwargs):
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
     """``np.linspace`` between traced ends."""
+    start, stop, kind = _ends(start, stop)
     parts = num - 1 if endpoint else num
     rank = max(len(shape_of(start)), len(shape_of(stop)))
-    count = np.reshape(np.arange(num) + 0.0, (num,) + (1,) * rank)
-    points = count * ((stop - start) / max(parts, 1)) + start
+    span = stop - start
+    points = np.reshape(np.arange(num, dtype=np.result_type(kind, 0.0)).real, (-1, *(1,) * rank))
+    step = span / parts if parts > 0 else np.full_like(span, np.nan)
+    if parts > 0 and not np.any(primal_of(step) == 0):
+        values = points * step + start
+    else:  # steps too small for a number, as NumPy does it
+        values = points / (parts or 1) * span + start
     if endpoint and num > 1:
-        points = np.where(count == num - 1, stop, points)
-    if rank and axis:
-        points = np.moveaxis(points, 0, axis)
-    return (points, (stop - start) / max(parts, 1)) if retstep else points
+        values = np.concatenate([values[:-1], np.reshape(stop + 0 * start, (1, *shape_of(span)))])
+    if axis:
+        values = np.moveaxis(values, 0, axis)
+    values = of_type(values, kind) if dtype is None else to_type(values, dtype)
+    return (values, step) if retstep else values
+
+
+def _ends(start, stop):
+    """Give both ends as arrays, and the type of the points between."""
+    plain = [
+        primal_of(x) if np.isscalar(primal_of(x)) else dtype_of(as_array(x)) for x in (start, stop)
+    ]
+    kind = np.result_type(*plain)
+    kind = kind if kind.kind in "fc" else np.result_type(kind, 0.0)
+    return of_type(as_array(start), kind), of_type(as_array(stop), kind), kind
+
+
+class Range:
+    """``np.arange``: the number of points is held."""
+
+    name = "arange"
+
+    def __init__(self, dtype, count):
+        self.dtype = dtype
+        self.count = np.arange(count)
+
+    def value(self, start, stop, step):
+        if any(map(is_wrapped, (start, stop, step))):
+            return bind(self, start, stop, step)
+        return np.arange(start, stop, step, self.dtype)
+
+    def vjp(self, g, out, start, stop, step):
+        return np.sum(g), None, np.sum(g * self.count)
+
+    def jvp(self, tangents, out, start, stop, step):
+        t, _, u = tangents
+        rows = next(len(v) for v in tangents if v is not None)
+        found = np.zeros((rows, len(self.count)))
+        found = found if t is None else found + np.reshape(t, (-1, 1))
+        return found if u is None else found + np.reshape(u, (-1, 1)) * self.count
 
 
 @substitute(np.arange)
-def arange(start, stop=None, step=1, dtype=None, **kwargs):
-    """``np.arange`` with traced ends or step (the number of points is held)."""
+def arange(start=None, stop=None, step=1, dtype=None, *, device=None, like=None):
+    """``np.arange`` with traced ends or step."""
     if stop is None:
         start, stop = 0, start
-    count = np.arange(primal_of(start), primal_of(stop), primal_of(step)).size
-    return start + step * np.arange(count)
+    step = 1 if step is None else step
+    plain = np.arange(primal_of(start), primal_of(stop), primal_of(step), dtype)
+    if plain.dtype.kind not in "fc":
+        return plain
+    return bind(Range(dtype, plain.size), start, stop, step)
 
 
 @substitute(np.logspace)
 def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     """``np.logspace``."""
-    return np.power(base, np.linspace(start, stop, num, endpoint=endpoint, axis=axis))
+    if shape_of(as_array(base)):
+        ends = [as_array(x) for x in (start, stop, base)]
+        rank = max(len(shape_of(x)) for x in ends)
+        start, stop, base = (_with_rank(x, rank) for x in ends)
+        base = np.expand_dims(base, axis)
+    powers = np.linspace(start, stop, num, endpoint=endpoint, axis=axis)
+    found = np.power(base, powers)
+    return found if dtype is None else to_type(found, dtype)
 
 
 @substitute(np.vander)
 def vander(x, N=None, increasing=False):
-    """``np.vander``."""
+    """``np.vander``: each column is the one before it times `x`."""
+    x = as_array(x)
+    if len(shape_of(x)) != 1:
+        raise ValueError("x must be a one-dimensional array or sequence.")
     n = shape_of(x)[0] if N is None else N
-    powers = np.arange(n) if increasing else np.arange(n)[::-1]
-    return np.power(x[:, None], powers + 0.0)
-
-
-@substitute(np.vectorize.__call__)
-def vectorized(self, *args, **kwargs):
-    """Call of a function made by ``np.vectorize`` (without signature): element by element."""
-    if self.signature is not None or kwargs or self.excluded:
-        raise NotDifferentiableError(
-            "np.vectorize with signature, excluded or named arguments is not supported on traced"
-            " values",
-            where=user_location(),
-        )
-    arrays = np.broadcast_arrays(*args)
-    shape = shape_of(arrays[0])
-    flat = [np.ravel(a) for a in arrays]
-    results = [call(self.pyfunc, *(a[k] for a in flat)) for k in range(int(np.prod(shape)))]
-    if not results:
-        raise ValueError("cannot call a vectorized function on arrays of size 0")
-    if type(results[0]) is not tuple:
-        kind = self.otypes[0] if self.otypes else None
-        return np.reshape(_column(results, kind), shape)
-    kinds = self.otypes or [None] * len(results[0])
-    parts = zip(zip(*results, strict=True), kinds, strict=True)
-    return tuple(np.reshape(_column(part, kind), shape) for part, kind in parts)
-
-
-def _column(results, kind):
-    """Array of the type that was asked for, or that of the first element, as NumPy makes it."""
-    made = as_array(list(results))
-    dtype = np.dtype(kind) if kind else np.asarray(primal_of(results[0])).dtype
-    if is_wrapped(made):
-        return to_type(made, dtype)
-    return made.astype(dtype)
+    x = of_type(x, np.promote_types(dtype_of(x), int))
+    columns = [np.ones_like(x), x][:n]
+    while len(columns) < n:
+        columns.append(columns[-1] * x)
+    if not columns:
+        return np.vander(primal_of(x), n)
+    return np.stack(columns if increasing else columns[::-1], axis=1)

@@ -1,14 +1,15 @@
-"""Products that contract axes: matmul, dot, inner, outer, tensordot, einsum, kron, cross."""
+"""Products that contract axes: matmul, dot, inner, outer, tensordot, kron, cross."""
 
 import operator
 
 import numpy as np
 
 from sciad.core.adjoints import unbroadcast
-from sciad.core.apply import bind
-from sciad.core.rules import linear, substitute
-from sciad.core.tracer import as_array, is_wrapped, shape_of
-from sciad.rules.shape import in_order, put
+from sciad.core.apply import apply, bind
+from sciad.core.options import Options, write_out
+from sciad.core.rules import Linear, linear, substitute
+from sciad.core.tracer import as_array, dtype_of, is_wrapped, primal_of, shape_of
+from sciad.rules.shape import in_order
 
 __all__: list[str] = []
 
@@ -46,7 +47,100 @@ def _matmul_back_left_vectors(g, a, b, **kwargs):
     return _matmul_back_left(g, a, b)
 
 
-linear(np.matmul, argnums=(0, 1), transpose=(_matmul_back_left_vectors, _matmul_back_right))
+def _with_axes(transpose):
+    """Make an adjoint that knows the option ``axes``: the last axes are the matrices."""
+
+    def back(g, a, b, axes=None, **kwargs):
+        if axes is None:
+            return transpose(g, a, b)
+        places = [tuple(int(k) for k in np.atleast_1d(part)) for part in axes]
+        ranks = [min(len(shape_of(x)), 2) for x in (a, b)]
+        left, right = (_to_last(x, place) for x, place in zip((a, b), places, strict=False))
+        if len(places) > 2:
+            g = _to_last(g, places[2][: sum(ranks) - 2])
+        found = transpose(g, left, right)
+        which = 0 if transpose is _matmul_back_left_vectors else 1
+        return np.moveaxis(found, tuple(range(-len(places[which]), 0)), places[which])
+
+    return back
+
+
+def _to_last(x, places):
+    return np.moveaxis(x, places, tuple(range(-len(places), 0))) if places else x
+
+
+linear(
+    np.matmul,
+    argnums=(0, 1),
+    transpose=(_with_axes(_matmul_back_left_vectors), _with_axes(_matmul_back_right)),
+)
+
+
+# Products of vectors and matrices in the last axes (newer NumPy has more of them) -----------------
+
+
+def _of_vectors(name, ranks, left, right):
+    """Register a product that is linear in both arguments, or in the conjugate of the first.
+
+    `ranks` are the numbers of its axes in `a`, `b` and the result; `left` and `right` are the
+    adjoints, called as ``(cotangent, a, b)``.
+    """
+    ufunc = getattr(np, name, None)
+    if ufunc is None:
+        return
+    rule = Linear(
+        ufunc,
+        (0, 1),
+        (
+            lambda g, a, b: unbroadcast(left(g, a, b), shape_of(a)),
+            lambda g, a, b: unbroadcast(right(g, a, b), shape_of(b)),
+        ),
+    )
+
+    @substitute(ufunc)
+    def product(*args, axis=None, axes=None, keepdims=False, **kwargs):
+        options = Options(ufunc, args, kwargs)
+        a, b = (as_array(x) for x in options.args)
+        places = [-1, -1] if axis is None else [axis, axis]
+        places = places if axes is None else list(axes)
+        a, b = _last_axes(a, places[0], ranks[0]), _last_axes(b, places[1], ranks[1])
+        result = apply(rule, ufunc, (a, b), {})
+        if keepdims:
+            result = np.expand_dims(result, -1 if axis is None else axis)
+        elif axes is not None and len(places) > 2:
+            result = np.moveaxis(result, -1, np.atleast_1d(places[2])[0])
+        return options.finish(result)
+
+
+def _last_axes(x, places, rank):
+    places = np.atleast_1d(places)
+    if places.size == 1:
+        return x if places[0] == -1 else np.moveaxis(x, int(places[0]), -1)
+    return np.moveaxis(x, tuple(int(k) for k in places), tuple(range(-rank, 0)))
+
+
+def _column(g):
+    return np.reshape(g, (*shape_of(g), 1))
+
+
+_of_vectors(
+    "vecdot",
+    (1, 1, 0),
+    lambda g, a, b: np.conjugate(_column(g)) * b,
+    lambda g, a, b: _column(g) * a,
+)
+_of_vectors(
+    "matvec",
+    (2, 1, 1),
+    lambda g, a, b: g[..., :, None] * np.conjugate(b)[..., None, :],
+    lambda g, a, b: np.matmul(_turned(a), g[..., None])[..., 0],
+)
+_of_vectors(
+    "vecmat",
+    (1, 2, 1),
+    lambda g, a, b: np.matmul(b, np.conjugate(g)[..., None])[..., 0],
+    lambda g, a, b: a[..., :, None] * g[..., None, :],
+)
 
 
 class SparseProduct:
@@ -90,20 +184,41 @@ def dot(a, b, out=None):
     a, b = as_array(a), as_array(b)
     if not shape_of(a) or not shape_of(b):
         product = np.multiply(a, b)
-    elif len(shape_of(b)) <= 2:
+    elif max(len(shape_of(a)), len(shape_of(b))) <= 2:
         product = np.matmul(a, b)
     else:
-        product = np.tensordot(a, b, (-1, -2))
-    if out is not None and out is not Ellipsis:
-        out[...] = product
-        return out
-    return product
+        product = apply(DOT, np.dot, (a, b), {})
+    if out is None or out is Ellipsis:
+        return product
+    if dtype_of(out) != dtype_of(product) or shape_of(out) != shape_of(product):
+        np.dot(primal_of(a), primal_of(b), out=np.empty(shape_of(out), dtype_of(out)))  # raises
+    return write_out(out, product)
+
+
+def _pairing(function, axis_of):
+    """Sum over the last axis of `a` and one of `b`, of any rank."""
+
+    def left(g, a, b):
+        n, m = len(shape_of(a)) - 1, len(shape_of(b)) - 1
+        others = [k for k in range(m + 1) if k != axis_of(b)]
+        return np.tensordot(g, np.conjugate(b), (range(n, n + m), others))
+
+    def right(g, a, b):
+        n = len(shape_of(a)) - 1
+        found = np.tensordot(np.conjugate(a), g, (range(n), range(n)))
+        return np.moveaxis(found, 0, axis_of(b))
+
+    return Linear(function, (0, 1), (left, right))
+
+
+DOT = _pairing(np.dot, lambda b: max(len(shape_of(b)) - 2, 0))
+INNER = _pairing(np.inner, lambda b: len(shape_of(b)) - 1)
 
 
 @substitute(np.vdot)
 def vdot(a, b):
     """``np.vdot``."""
-    return np.matmul(np.conjugate(np.ravel(a)), np.ravel(b))
+    return np.matmul(np.conjugate(np.ravel(as_array(a))), np.ravel(as_array(b)))
 
 
 @substitute(np.inner)
@@ -112,17 +227,14 @@ def inner(a, b):
     a, b = as_array(a), as_array(b)
     if not shape_of(a) or not shape_of(b):
         return np.multiply(a, b)
-    return np.tensordot(a, b, (-1, -1))
+    return apply(INNER, np.inner, (a, b), {})
 
 
 @substitute(np.outer)
 def outer(a, b, out=None):
     """``np.outer``."""
-    product = np.ravel(a)[:, None] * np.ravel(b)[None, :]
-    if out is not None and out is not Ellipsis:
-        out[...] = product
-        return out
-    return product
+    a, b = np.ravel(as_array(a)), np.ravel(as_array(b))
+    return np.multiply(a[:, None], b[None, :], out=out)
 
 
 @substitute(np.tensordot)
@@ -174,113 +286,3 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     forward, back = [1, 2, 0], [2, 0, 1]
     product = a[..., forward] * b[..., back] - a[..., back] * b[..., forward]
     return np.moveaxis(in_order(product), -1, axisc)
-
-
-# einsum ------------------------------------------------------------------------------------------
-
-
-def _parse(subscripts, operands):
-    """Input terms and output term; the ellipsis becomes upper-case letters of its own."""
-    subscripts = subscripts.replace(" ", "")
-    left, arrow, right = subscripts.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(operands):
-        raise ValueError(f"einsum: {len(terms)} terms for {len(operands)} operands")
-    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]
-    rank = max(
-        [len(shape_of(o)) - len(t) + 3 for t, o in zip(terms, operands, strict=True) if "..." in t],
-        default=0,
-    )
-    dots = "".join(spare[:rank])
-    named = []
-    for term, operand in zip(terms, operands, strict=True):
-        n = len(shape_of(operand)) - len(term) + 3
-        named.append(term.replace("...", dots[rank - n :] if n else ""))
-    if arrow:
-        return named, right.replace("...", dots)
-    letters = "".join(named)
-    single = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots)
-    return named, dots + "".join(single)
-
-
-class Einsum:
-    """Sum of products in index notation, with explicit output."""
-
-    name = "einsum"
-
-    def __init__(self, terms, output):
-        self.terms = terms
-        self.output = output
-
-    def value(self, *operands):
-        return _einsum(self.terms, self.output, operands)
-
-    def vjp(self, g, out, *operands):
-        return tuple(self._back(k, g, operands) for k in range(len(operands)))
-
-    def _back(self, k, g, operands):
-        term, shape = self.terms[k], shape_of(operands[k])
-        distinct = "".join(dict.fromkeys(term))
-        others = [t for j, t in enumerate(self.terms) if j != k]
-        arrays = [np.conjugate(o) for j, o in enumerate(operands) if j != k]
-        # an index summed inside this operand alone meets ones; so does one of broadcast length
-        present = set(self.output).union(*others) if others else set(self.output)
-        sizes = {c: n for c, n in zip(term, shape, strict=True) if n != 1}
-        alone = [c for c in distinct if c not in present]
-        for c in alone:
-            others.append(c)
-            arrays.append(np.ones(sizes.get(c, 1)))
-        found = _einsum([self.output, *others], distinct, [g, *arrays])
-        full = tuple(dict(zip(term, shape, strict=True))[c] for c in distinct)
-        found = unbroadcast(found, full)
-        return found if distinct == term else _spread(found, distinct, term, shape)
-
-    def jvp(self, tangents, out, *operands):
-        total = 0.0
-        for k, t in enumerate(tangents):
-            if t is not None:
-                mixed = [*operands[:k], t, *operands[k + 1 :]]
-                letter = next(c for c in "zyxwvutsZYXW" if c not in "".join(self.terms))
-                terms = [*self.terms[:k], letter + self.terms[k], *self.terms[k + 1 :]]
-                total = total + _einsum(terms, letter + self.output, mixed)
-        return total
-
-
-def _spread(found, distinct, term, shape):
-    """Put a diagonal (repeated index) back into an array of zeros."""
-    sizes = dict(zip(term, shape, strict=True))
-    grid = np.ogrid[tuple(slice(sizes[c]) for c in distinct)]
-    places = dict(zip(distinct, grid, strict=True))
-    return put(shape, tuple(places[c] for c in term), found)
-
-
-def _einsum(terms, output, operands):
-    return np.einsum(",".join(terms) + "->" + output, *operands)
-
-
-@substitute(np.einsum)
-def einsum(*operands, out=None, optimize=False, **kwargs):
-    """``np.einsum`` in string notation or with lists of axes."""
-    if not isinstance(operands[0], str):
-        operands = _from_lists(operands)
-    subscripts, *arrays = operands
-    arrays = [as_array(a) for a in arrays]
-    terms, output = _parse(subscripts, arrays)
-    product = bind(Einsum(terms, output), *arrays)
-    if out is not None and out is not Ellipsis:
-        out[...] = product
-        return out
-    return product
-
-
-def _from_lists(operands):
-    arrays, lists = list(operands[0::2]), list(operands[1::2])
-    output = arrays.pop() if len(arrays) > len(lists) else None
-    text = ",".join(_letters(axes) for axes in lists)
-    if output is not None:
-        text += "->" + _letters(output)
-    return text, *arrays
-
-
-def _letters(axes):
-    return "".join("..." if k is Ellipsis else chr(ord("a") + k) for k in axes)

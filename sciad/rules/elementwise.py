@@ -11,7 +11,10 @@ import operator
 
 import numpy as np
 
-from sciad.core.rules import elementwise
+from sciad.core.apply import bind
+from sciad.core.dispatch import call
+from sciad.core.rules import elementwise, substitute
+from sciad.core.tracer import as_array, dtype_of, is_wrapped, primal_of
 
 __all__ = ["LOG2", "LOG10"]
 
@@ -49,7 +52,7 @@ elementwise(
     operator.pow,
     math.pow,
     partials=(
-        lambda x, y, out: np.where(y == 0, 0.0, y * x ** np.where(y == 0, 1.0, y - 1.0)),
+        lambda x, y, out: y * np.where(y == 0, np.where(x == 0, 1.0, x), x) ** (y - 1.0),
         lambda x, y, out: np.where(x == 0, 0.0, out * np.log(np.where(x == 0, 1.0, x))),
     ),
 )
@@ -72,17 +75,17 @@ elementwise(
     operator.floordiv,
     partials=(None, None),
 )
-elementwise(np.reciprocal, partials=(lambda x, out: -1.0 / (x * x),))
+elementwise(np.reciprocal, partials=(lambda x, out: -(out * out),))
 elementwise(np.square, partials=(lambda x, out: 2.0 * x,))
-elementwise(np.sqrt, math.sqrt, cmath.sqrt, partials=(lambda x, out: 0.5 / np.sqrt(x),))
+elementwise(np.sqrt, math.sqrt, cmath.sqrt, partials=(lambda x, out: 0.5 / out,))
 elementwise(np.cbrt, partials=(lambda x, out: 1.0 / (3.0 * np.cbrt(x) ** 2),))
 if hasattr(math, "cbrt"):
     elementwise(math.cbrt, partials=(lambda x, out: 1.0 / (3.0 * np.cbrt(x) ** 2),))
 
 # Exponentials and logarithms ---------------------------------------------------------------------
 
-elementwise(np.exp, math.exp, cmath.exp, partials=(lambda x, out: np.exp(x),))
-elementwise(np.exp2, partials=(lambda x, out: LOG2 * np.exp2(x),))
+elementwise(np.exp, math.exp, cmath.exp, partials=(lambda x, out: out,))
+elementwise(np.exp2, partials=(lambda x, out: LOG2 * out,))
 if hasattr(math, "exp2"):
     elementwise(math.exp2, partials=(lambda x, out: LOG2 * np.exp2(x),))
 elementwise(np.expm1, math.expm1, partials=(lambda x, out: np.exp(x),))
@@ -93,34 +96,50 @@ elementwise(np.log1p, math.log1p, partials=(lambda x, out: 1.0 / (1.0 + x),))
 elementwise(
     np.logaddexp,
     partials=(
-        lambda x, y, out: 1.0 / (1.0 + np.exp(y - x)),
-        lambda x, y, out: 1.0 / (1.0 + np.exp(x - y)),
+        lambda x, y, out: np.where(y - x == y - x, 1.0 / (1.0 + np.exp(y - x)), 0.5),
+        lambda x, y, out: np.where(x - y == x - y, 1.0 / (1.0 + np.exp(x - y)), 0.5),
     ),
 )
 elementwise(
     np.logaddexp2,
     partials=(
-        lambda x, y, out: 1.0 / (1.0 + np.exp2(y - x)),
-        lambda x, y, out: 1.0 / (1.0 + np.exp2(x - y)),
+        lambda x, y, out: np.where(y - x == y - x, 1.0 / (1.0 + np.exp2(y - x)), 0.5),
+        lambda x, y, out: np.where(x - y == x - y, 1.0 / (1.0 + np.exp2(x - y)), 0.5),
     ),
 )
 
 
 def log_to_base(x, base):
     """Logarithm to a base, the second form of ``math.log``."""
-    return np.log(x) / np.log(base)
+    return call(math.log, x) / call(math.log, base)
 
 
-elementwise(math.log, cmath.log, partials=(lambda x, out: 1.0 / x,), otherwise=log_to_base)
+def complex_log_to_base(x, base):
+    """Logarithm to a base, the second form of ``cmath.log``."""
+    return call(cmath.log, x) / call(cmath.log, base)
+
+
+elementwise(math.log, partials=(lambda x, out: 1.0 / x,), otherwise=log_to_base)
+elementwise(cmath.log, partials=(lambda x, out: 1.0 / x,), otherwise=complex_log_to_base)
 
 # Trigonometric and hyperbolic --------------------------------------------------------------------
 
 elementwise(np.sin, math.sin, cmath.sin, partials=(lambda x, out: np.cos(x),))
 elementwise(np.cos, math.cos, cmath.cos, partials=(lambda x, out: -np.sin(x),))
-elementwise(np.tan, math.tan, cmath.tan, partials=(lambda x, out: 1.0 + np.tan(x) ** 2,))
-elementwise(np.arcsin, math.asin, cmath.asin, partials=(lambda x, out: 1.0 / np.sqrt(1.0 - x * x),))
+elementwise(np.tan, math.tan, cmath.tan, partials=(lambda x, out: 1.0 + out * out,))
+# -(x - 1) instead of 1 - x keeps the sign of a zero imaginary part: it says on which side of the
+# cut x lies
 elementwise(
-    np.arccos, math.acos, cmath.acos, partials=(lambda x, out: -1.0 / np.sqrt(1.0 - x * x),)
+    np.arcsin,
+    math.asin,
+    cmath.asin,
+    partials=(lambda x, out: 1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(x + 1.0)),),
+)
+elementwise(
+    np.arccos,
+    math.acos,
+    cmath.acos,
+    partials=(lambda x, out: -1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(x + 1.0)),),
 )
 elementwise(np.arctan, math.atan, cmath.atan, partials=(lambda x, out: 1.0 / (1.0 + x * x),))
 elementwise(
@@ -133,7 +152,7 @@ elementwise(
 )
 elementwise(np.sinh, math.sinh, cmath.sinh, partials=(lambda x, out: np.cosh(x),))
 elementwise(np.cosh, math.cosh, cmath.cosh, partials=(lambda x, out: np.sinh(x),))
-elementwise(np.tanh, math.tanh, cmath.tanh, partials=(lambda x, out: 1.0 - np.tanh(x) ** 2,))
+elementwise(np.tanh, math.tanh, cmath.tanh, partials=(lambda x, out: 1.0 - out * out,))
 elementwise(
     np.arcsinh, math.asinh, cmath.asinh, partials=(lambda x, out: 1.0 / np.sqrt(1.0 + x * x),)
 )
@@ -153,16 +172,32 @@ elementwise(
 )
 elementwise(np.deg2rad, np.radians, math.radians, partials=(lambda x, out: math.pi / 180.0,))
 elementwise(np.rad2deg, np.degrees, math.degrees, partials=(lambda x, out: 180.0 / math.pi,))
-elementwise(
-    np.sinc,
-    partials=(
-        lambda x, out: np.where(
-            x == 0,
-            0.0,
-            (np.cos(math.pi * x) - np.sinc(x)) / np.where(x == 0, 1.0, x),
-        ),
-    ),
-)
+
+
+def sinc_slope(x):
+    """Slope of ``sin(pi x) / (pi x)``; near 0 by its series, which has derivatives there."""
+    q = (math.pi * x) * (math.pi * x)
+    tail = 1.0 / 93405312000.0 + q * (-1.0 / 22230464256000.0 + q / 6758061133824000.0)
+    middle = 1.0 / 45360.0 + q * (-1.0 / 3991680.0 + q * (1.0 / 518918400.0 - q * tail))
+    series = -1.0 / 3.0 + q * (1.0 / 30.0 + q * (-1.0 / 840.0 + q * middle))
+    near = np.abs(x) < 0.3
+    away = np.where(near, 1.0, x)
+    outer = (np.cos(math.pi * away) - np.sin(math.pi * away) / (math.pi * away)) / away
+    return np.where(near, math.pi * math.pi * x * series, outer)
+
+
+elementwise(np.sinc, partials=(lambda x, out: sinc_slope(x),))
+
+
+def bessel_i1(x):
+    """Evaluate the modified Bessel function of order 1, the slope of ``np.i0``."""
+    from scipy import special
+
+    return special.i1(x)
+
+
+elementwise(np.i0, partials=(lambda x, out: bessel_i1(x),))
+
 
 # Selection ---------------------------------------------------------------------------------------
 
@@ -172,6 +207,7 @@ elementwise(
         lambda x, y, out: np.where(x > y, 1.0, np.where(x == y, 0.5, 0.0)),
         lambda x, y, out: np.where(y > x, 1.0, np.where(x == y, 0.5, 0.0)),
     ),
+    selects=True,
 )
 elementwise(
     np.minimum,
@@ -179,6 +215,7 @@ elementwise(
         lambda x, y, out: np.where(x < y, 1.0, np.where(x == y, 0.5, 0.0)),
         lambda x, y, out: np.where(y < x, 1.0, np.where(x == y, 0.5, 0.0)),
     ),
+    selects=True,
 )
 elementwise(
     np.fmax,
@@ -186,6 +223,7 @@ elementwise(
         lambda x, y, out: np.where(x > y, 1.0, np.where(x == y, 0.5, np.where(y != y, 1.0, 0.0))),
         lambda x, y, out: np.where(y > x, 1.0, np.where(x == y, 0.5, np.where(x != x, 1.0, 0.0))),
     ),
+    selects=True,
 )
 elementwise(
     np.fmin,
@@ -193,6 +231,7 @@ elementwise(
         lambda x, y, out: np.where(x < y, 1.0, np.where(x == y, 0.5, np.where(y != y, 1.0, 0.0))),
         lambda x, y, out: np.where(y < x, 1.0, np.where(x == y, 0.5, np.where(x != x, 1.0, 0.0))),
     ),
+    selects=True,
 )
 elementwise(
     np.copysign,
@@ -200,43 +239,78 @@ elementwise(
     partials=(lambda x, y, out: np.where(x == 0, 0.0, np.sign(x) * np.copysign(1.0, y)), None),
 )
 elementwise(
-    np.where,
-    partials=(
-        None,
-        lambda c, x, y, out: np.where(c, 1.0, 0.0),
-        lambda c, x, y, out: np.where(c, 0.0, 1.0),
-    ),
-    otherwise=np.nonzero,
-)
-elementwise(
     np.heaviside,
     partials=(None, lambda x, y, out: np.where(x == 0, 1.0, 0.0)),
 )
-elementwise(np.nan_to_num, partials=(lambda x, out: np.where(np.isfinite(x), 1.0, 0.0),))
 elementwise(math.erf, partials=(lambda x, out: TWO_OVER_SQRT_PI * np.exp(-x * x),))
 elementwise(math.erfc, partials=(lambda x, out: -TWO_OVER_SQRT_PI * np.exp(-x * x),))
 
 # Absolute value and sign: not holomorphic ---------------------------------------------------------
 
 
-def modulus(z):
+class Modulus:
     """Modulus of complex numbers; its derivative at 0 is 0."""
-    return np.hypot(np.real(z), np.imag(z))
+
+    name = "absolute"
+
+    def value(self, z):
+        return bind(self, z) if is_wrapped(z) else abs(z)  # Python's own for its own numbers
+
+    def vjp(self, g, out, z):
+        return (g * np.sign(z),)
+
+    def jvp(self, tangents, out, z):
+        return np.real(np.conjugate(np.sign(z)) * tangents[0])
+
+
+def modulus(z):
+    """Modulus of complex numbers."""
+    return bind(Modulus(), z)
+
+
+class Sign:
+    """``z / |z|`` of complex numbers, and 0 at 0."""
+
+    name = "sign"
+
+    def value(self, z):
+        return bind(self, z) if is_wrapped(z) else np.sign(z)
+
+    def vjp(self, g, out, z):
+        return (self._turn(g, out, z),)
+
+    def jvp(self, tangents, out, z):
+        return self._turn(tangents[0], out, z)
+
+    @staticmethod
+    def _turn(t, out, z):
+        """Part of `t` across the direction of z, over the modulus; it is its own adjoint."""
+        size = np.abs(z)
+        across = np.imag(np.conjugate(out) * t) / np.where(size == 0, 1.0, size)
+        return 1j * out * across
 
 
 def phase_factor(z):
     """``z / |z|``, and 0 at 0: the sign of a complex number."""
-    size = modulus(z)
-    return np.where(size == 0, 0.0, z / np.where(size == 0, 1.0, size))
+    return bind(Sign(), z)
 
 
 elementwise(
     np.absolute,
-    np.fabs,
     abs,
     operator.abs,
-    math.fabs,
     partials=(lambda x, out: np.sign(x),),
     on_complex=modulus,
 )
+elementwise(np.fabs, math.fabs, partials=(lambda x, out: np.sign(x),))
 elementwise(np.sign, partials=(None,), on_complex=phase_factor)
+
+
+@substitute(np.angle)
+def angle(z, deg=False):
+    """``np.angle``; of real numbers it is 0 or pi, whatever their size."""
+    z = as_array(z)
+    if dtype_of(z).kind != "c":
+        return np.angle(primal_of(z), deg)
+    found = np.arctan2(np.imag(z), np.real(z))
+    return found * (180 / np.pi) if deg else found

@@ -1,15 +1,25 @@
-"""Selection by position: take, select, put, choose and searches that return elements.
+"""Selection by position: take, select, choose and searches that return elements.
 
 ``a[index]`` itself, read and written, is in `sciad.core.buffer`.
 """
 
+import importlib
 import operator
 
 import numpy as np
 
-from sciad.core.rules import substitute
-from sciad.core.tracer import as_array, is_wrapped, primal_of, shape_of, trace_of
-from sciad.rules.shape import in_order, put
+from sciad.core.apply import apply, bind, elementwise
+from sciad.core.rules import Elementwise, substitute
+from sciad.core.tracer import (
+    as_array,
+    dtype_of,
+    is_wrapped,
+    primal_of,
+    shape_of,
+    trace_of,
+)
+from sciad.rules.conventions import NOT_GIVEN, cast, finish, given, rearranged
+from sciad.rules.shape import in_order
 
 __all__: list[str] = []
 
@@ -29,7 +39,7 @@ def setitem(a, index, value):
 @substitute(np.take)
 def take(a, indices, axis=None, out=None, mode="raise"):
     """``np.take``."""
-    a, indices = as_array(a), np.asarray(indices)
+    a, indices = as_array(a), np.asarray(primal_of(indices))
     if axis is None:
         a, axis = np.ravel(a), 0
     n = shape_of(a)[axis]
@@ -37,186 +47,197 @@ def take(a, indices, axis=None, out=None, mode="raise"):
         indices = indices % n
     elif mode == "clip":
         indices = np.clip(indices, 0, n - 1)
+    elif mode != "raise":
+        return np.take(primal_of(a), indices, axis, mode=mode)  # raises
     lead = (slice(None),) * (axis % len(shape_of(a)))
-    found = in_order(a[(*lead, indices)])
-    if out is not None and out is not Ellipsis:
-        out[...] = found
-        return out
-    return found
-
-
-@substitute(np.take_along_axis)
-def take_along_axis(arr, indices, axis=-1):
-    """``np.take_along_axis``."""
-    arr = as_array(arr)
-    if axis is None:
-        return np.ravel(arr)[indices]
-    axis = axis % len(shape_of(arr))
-    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    grid[axis] = indices
-    return arr[tuple(grid)]
+    return finish(in_order(a[(*lead, indices)]), out)
 
 
 @substitute(np.compress)
 def compress(condition, a, axis=None, out=None):
     """``np.compress``."""
-    return np.take(a, np.flatnonzero(condition), axis=axis, out=out)
+    condition = np.asarray(primal_of(condition))
+    if condition.ndim != 1:
+        raise ValueError("condition must be a 1-d array")
+    return np.take(as_array(a), np.flatnonzero(condition), axis=axis, out=out)
 
 
 @substitute(np.extract)
 def extract(condition, arr):
     """``np.extract``."""
-    return np.ravel(arr)[np.ravel(np.asarray(primal_of(condition), bool))]
+    return np.take(np.ravel(as_array(arr)), np.flatnonzero(primal_of(condition)))
+
+
+@substitute(np.choose)
+def choose(a, choices, out=None, mode="raise"):
+    """``np.choose``."""
+    choices = [as_array(c) for c in choices]
+    joint = np.result_type(*(dtype_of(c) for c in choices))
+    places = np.asarray(primal_of(a))
+    found = rearranged(
+        lambda *numbers: np.choose(places, numbers, mode=mode), *[cast(c, joint) for c in choices]
+    )
+    return finish(found, out)
+
+
+class Choice:
+    """Elements of one array or of another; the derivative of those not chosen is never looked at.
+
+    It is therefore 0 also where it is infinite.
+    """
+
+    name = "where"
+
+    def __init__(self, condition, wanted):
+        self.condition = condition
+        self.wanted = wanted
+
+    def value(self, x, y):
+        if is_wrapped(x) or is_wrapped(y):
+            return bind(self, x, y)
+        return np.where(self.condition, x, y)
+
+    def vjp(self, g, out, x, y):
+        of_x, of_y = self.wanted
+        return (
+            np.where(self.condition, g, 0.0) if of_x else None,
+            np.where(self.condition, 0.0, g) if of_y else None,
+        )
+
+    def dropped(self, x, y):
+        """Which elements of the arguments do not count."""
+        return ~self.condition, self.condition
+
+    def jvp(self, tangents, out, x, y):
+        shape = shape_of(out)
+        of_x, of_y = (0.0 if t is None else _aligned(t, len(shape)) for t in tangents)
+        part = np.where(self.condition, of_x, of_y)
+        full = (max(len(t) for t in tangents if t is not None), *shape)
+        return part if shape_of(part) == full else np.broadcast_to(part, full)
+
+
+def _aligned(t, rank):
+    """Tangents with axes of length one after the first, so that they broadcast to `rank`."""
+    directions, *own = shape_of(t)
+    return np.reshape(t, (directions, *(1,) * (rank - len(own)), *own))
+
+
+@substitute(np.where)
+def where(condition, *branches):
+    """``np.where``."""
+    condition = primal_of(condition)
+    if not branches:
+        return np.nonzero(condition)
+    x, y = (as_array(b) if type(b) in (list, tuple) else b for b in branches)
+    wanted = (trace_of(x) is not None, trace_of(y) is not None)
+    return bind(Choice(np.array(condition, bool), wanted), x, y)
 
 
 @substitute(np.select)
 def select(condlist, choicelist, default=0):
     """``np.select``."""
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    choices = [as_array(c) for c in choicelist]
+    # NumPy checks the conditions and finds the type
+    computed = np.select(primal_of(condlist), primal_of(choices), primal_of(default))
     result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
         result = np.where(condition, choice, result)
-    return result
+    if shape_of(result) != computed.shape:
+        result = np.copy(np.broadcast_to(result, computed.shape))
+    return cast(result, computed.dtype)
+
+
+@substitute(np.ndenumerate)
+def ndenumerate(arr):
+    """``np.ndenumerate``: places and elements, one after the other."""
+    arr = as_array(arr)
+    return ((place, arr[place]) for place in np.ndindex(*shape_of(arr)))
+
+
+# Replacement -------------------------------------------------------------------------------------
+
+#: The ufunc behind ``np.clip``; NumPy gives it no public name.
+CLIP_UFUNC = importlib.import_module("numpy._core.umath").clip
+
+CLIP = Elementwise(
+    np.clip,
+    (
+        lambda x, low, high, out: np.where((x >= low) & (x <= high), 1.0, 0.0),
+        lambda x, low, high, out: np.where((x < low) & (low <= high), 1.0, 0.0),
+        lambda x, low, high, out: np.where(
+            ((x > high) & (x >= low)) | ((x < low) & (low > high)), 1.0, 0.0
+        ),
+    ),
+)
+NOT_BELOW = Elementwise(
+    np.maximum,
+    (
+        lambda x, low, out: np.where(x >= low, 1.0, 0.0),
+        lambda x, low, out: np.where(x < low, 1.0, 0.0),
+    ),
+)
+NOT_ABOVE = Elementwise(
+    np.minimum,
+    (
+        lambda x, high, out: np.where(x <= high, 1.0, 0.0),
+        lambda x, high, out: np.where(x > high, 1.0, 0.0),
+    ),
+)
 
 
 @substitute(np.clip)
-def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **kwargs):
+def clip(a, a_min=NOT_GIVEN, a_max=NOT_GIVEN, out=None, *, min=NOT_GIVEN, max=NOT_GIVEN, **kwargs):
     """``np.clip``; at a bound the derivative is that of the element itself."""
-    low = min if a_min is None else a_min
-    high = max if a_max is None else a_max
-    result = as_array(a)
-    if low is not None:
-        result = np.where(primal_of(result) < primal_of(low), low, result)
-    if high is not None:
-        result = np.where(primal_of(result) > primal_of(high), high, result)
-    if out is not None and out is not Ellipsis:
-        out[...] = result
-        return out
-    return result
+    low = given(min if a_min is NOT_GIVEN else a_min)
+    high = given(max if a_max is NOT_GIVEN else a_max)
+    _check_bounds(a_min, a_max, min, max)
+    if out is not None:
+        kwargs["out"] = out
+    if low is None and high is None:
+        return np.positive(a, **kwargs)
+    if low is None:
+        return _limited(NOT_ABOVE, np.minimum, (a, high), kwargs)
+    if high is None:
+        return _limited(NOT_BELOW, np.maximum, (a, low), kwargs)
+    return _limited(CLIP, np.clip, (a, low, high), kwargs)
 
 
-@substitute(np.sort)
-def sort(a, axis=-1, kind=None, order=None, *, stable=None):
-    """``np.sort``: the permutation is held."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    found = np.take_along_axis(a, np.argsort(primal_of(a), axis=axis, kind="stable"), axis)
-    return in_order(found, "F" if primal_of(a).flags.fnc else "C")
+def _check_bounds(a_min, a_max, low, high):
+    """Let NumPy say what it thinks of the bounds given in both ways, or not at all."""
+    names = ("a_min", "a_max", "min", "max")
+    pairs = zip(names, (a_min, a_max, low, high), strict=True)
+    np.clip(0.0, **{k: None if v is None else 0.0 for k, v in pairs if v is not NOT_GIVEN})
 
 
-@substitute(np.median)
-def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    """``np.median``."""
-    a = as_array(a)
-    flat = np.ravel(a) if axis is None else np.moveaxis(a, axis, 0)
-    ordered = np.sort(flat, axis=0)
-    n = shape_of(ordered)[0]
-    middle = np.mean(ordered[(n - 1) // 2 : n // 2 + 1], axis=0)
-    if keepdims and keepdims is not np._NoValue:
-        shape = [1] * len(shape_of(a)) if axis is None else list(shape_of(a))
-        if axis is not None:
-            shape[axis] = 1
-        middle = np.reshape(middle, tuple(shape))
-    if out is not None and out is not Ellipsis:
-        out[...] = middle
-        return out
-    return middle
+def _limited(rule, function, args, kwargs):
+    args = [as_array(a) if type(a) in (list, tuple) else a for a in args]
+    if not kwargs:
+        return elementwise(rule, function, args)
+    return apply(rule, CLIP_UFUNC if function is np.clip else function, args, kwargs)
 
 
-@substitute(np.add.at)
-def add_at(a, indices, b):
-    """``np.add.at``: repeated indices add up."""
-    if not is_wrapped(a):
-        a[indices] = b  # raises: the array is not followed
-        return
-    current = primal_of(a)
-    places = np.arange(current.size).reshape(current.shape)[indices]
-    values = np.ravel(np.broadcast_to(b, np.shape(places)))
-    flat_places = np.ravel(places)
-    unique, inverse = np.unique(flat_places, return_inverse=True)
-    sums = np.matmul((np.arange(unique.size)[:, None] == inverse[None, :]) + 0.0, values)
-    spots = np.unravel_index(unique, current.shape)
-    a[spots] = a[spots] + sums
-
-
-@substitute(np.copyto)
-def copyto(dst, src, casting="same_kind", where=True):
-    """``np.copyto``."""
-    if where is True:
-        dst[...] = src
+@substitute(np.nan_to_num)
+def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    """``np.nan_to_num``; the derivative to what is replaced is 0."""
+    array = as_array(x)
+    kind = dtype_of(array)
+    if kind.kind == "c":
+        parts = [_finite(part, nan, posinf, neginf) for part in (np.real(array), np.imag(array))]
+        result = parts[0] + 1j * parts[1]
     else:
-        dst[...] = np.where(where, src, dst)
+        result = _finite(array, nan, posinf, neginf)
+    result = cast(result, kind)[()]
+    if copy or not shape_of(array):
+        return result
+    x[...] = result
+    return x
 
 
-@substitute(np.put)
-def put_elements(a, ind, v, mode="raise"):
-    """``np.put``."""
-    places = np.ravel(np.asarray(ind))
-    values = np.ravel(as_array(v))
-    if shape_of(values)[0] != places.size:
-        values = np.take(values, np.arange(places.size) % shape_of(values)[0])
-    a[np.unravel_index(places % np.size(a), shape_of(a))] = values
-
-
-@substitute(np.putmask)
-def putmask(a, mask, values):
-    """``np.putmask``."""
-    values = as_array(values)
-    if shape_of(values) != shape_of(a):
-        values = np.reshape(
-            np.take(np.ravel(values), np.arange(np.size(a)) % np.size(values)), shape_of(a)
-        )
-    a[...] = np.where(mask, values, a)
-
-
-@substitute(np.place)
-def place(arr, mask, vals):
-    """``np.place``."""
-    count = int(np.count_nonzero(mask))
-    vals = np.ravel(as_array(vals))
-    arr[np.asarray(mask, bool)] = np.take(vals, np.arange(count) % np.size(vals))
-
-
-@substitute(np.fill_diagonal)
-def fill_diagonal(a, val, wrap=False):
-    """``np.fill_diagonal`` of a matrix."""
-    n = min(shape_of(a))
-    spots = np.arange(n)
-    val = as_array(val)
-    if len(shape_of(val)):
-        val = np.take(np.ravel(val), spots % np.size(val))
-    a[tuple([spots] * len(shape_of(a)))] = val
-
-
-@substitute(np.interp)
-def interp(x, xp, fp, left=None, right=None, period=None):
-    """``np.interp``: piecewise linear in `x`, differentiable in `xp` and `fp` too."""
-    if period is not None:
-        xp = np.mod(xp, period)
-        order = np.argsort(xp)
-        xp, fp = as_array(xp)[order], as_array(fp)[order]
-        xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
-        fp = np.concatenate([fp[-1:], fp, fp[:1]])
-        x = np.mod(x, period)
-    x, xp, fp = as_array(x), as_array(xp), as_array(fp)
-    last = shape_of(xp)[0] - 1
-    cell = np.searchsorted(primal_of(xp), primal_of(x), side="right") - 1
-    cell = np.clip(cell, 0, max(last - 1, 0))
-    after = np.minimum(cell + 1, last)
-    empty = primal_of(xp)[after] == primal_of(xp)[cell]  # one point, or the last given twice
-    weight = np.where(empty, 0.0, x - xp[cell]) / np.where(empty, 1.0, xp[after] - xp[cell])
-    value = np.where(empty, fp[after], fp[cell] + weight * (fp[after] - fp[cell]))
-    below, above = primal_of(x) < primal_of(xp)[0], primal_of(x) > primal_of(xp)[-1]
-    value = np.where(below, fp[0] if left is None else left, value)
-    value = np.where(above, fp[-1] if right is None else right, value)
-    return value if shape_of(x) or trace_of(value) is None else value + 0.0
-
-
-@substitute(np.bincount)
-def bincount(x, /, weights=None, minlength=0):
-    """``np.bincount``, linear in the weights."""
-    x = np.asarray(x)
-    if weights is None:
-        return np.bincount(x, minlength=minlength)
-    length = max(int(x.max()) + 1 if x.size else 0, minlength)
-    return put((length,), x, weights)
+def _finite(a, nan, posinf, neginf):
+    values = primal_of(a)
+    largest = np.finfo(dtype_of(a)).max
+    a = np.where(np.isnan(values), nan, a)
+    a = np.where(np.isposinf(values), largest if posinf is None else posinf, a)
+    return np.where(np.isneginf(values), -largest if neginf is None else neginf, a)

@@ -28,7 +28,7 @@ nondifferentiable(np.isclose, np.allclose, np.array_equal, np.array_equiv, np.al
 nondifferentiable(math.isnan, math.isinf, math.isfinite, math.isclose)
 nondifferentiable(cmath.isnan, cmath.isinf, cmath.isfinite, cmath.isclose)
 nondifferentiable(operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
-nondifferentiable(operator.truth, operator.not_)
+nondifferentiable(operator.truth, operator.not_, hasattr)
 
 # positions and counts
 nondifferentiable(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.lexsort)
@@ -38,10 +38,10 @@ nondifferentiable(np.digitize, np.isin, np.argpartition)
 # shape and type
 nondifferentiable(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type)
 nondifferentiable(np.common_type, np.iscomplexobj, np.isscalar, np.shares_memory)
-nondifferentiable(np.may_share_memory, np.broadcast_shapes, np.spacing)
+nondifferentiable(np.may_share_memory, np.broadcast_shapes, np.spacing, np.ndindex)
 
 # arrays like a given one
 nondifferentiable(np.zeros_like, np.ones_like, np.empty_like)
 
 # text
-nondifferentiable(np.array2string, np.array_str, np.array_repr, print)
+nondifferentiable(np.array2string, np.array_str, np.array_repr)

@@ -1,23 +1,33 @@
-"""Sums, products, extrema and cumulative functions along axes."""
+"""Sums and products along axes, cumulative ones too, and differences."""
 
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from sciad.core.apply import bind
-from sciad.core.dispatch import call
-from sciad.core.errors import NotDifferentiableError
 from sciad.core.rules import substitute
-from sciad.core.tracer import as_array, is_wrapped, primal_of, shape_of
+from sciad.core.tracer import as_array, dtype_of, is_wrapped, primal_of, shape_of
+from sciad.rules.conventions import (
+    NOT_GIVEN,
+    cast,
+    exactly,
+    finish,
+    given,
+    is_inexact,
+    mask_of,
+    plain,
+)
 
-__all__ = ["expand_reduced"]
-
+__all__ = ["batched_axis", "expand_reduced", "type_of_sum", "without_nan"]
 
 SMALL = 1024
 
 
 def expand_reduced(g, shape, axis, keepdims):
     """Give a reduced array its lost axes back and repeat it to `shape`."""
+    if not shape:
+        return np.reshape(g, ())
     if (type(g) is float or type(g) is np.float64) and math.prod(
         shape
     ) <= SMALL:  # quicker than a broadcast view
@@ -29,12 +39,27 @@ def expand_reduced(g, shape, axis, keepdims):
     return np.broadcast_to(g, shape)
 
 
-def _batched_axis(axis, rank):
-    if axis is None:
+def batched_axis(axis, rank):
+    """Axes of an array, among those of its tangents (`rank` of them)."""
+    if axis is None or rank == 1:
         return tuple(range(1, rank))
     if isinstance(axis, int | np.integer):
         return int(axis) % (rank - 1) + 1
     return tuple(int(k) % (rank - 1) + 1 for k in axis)
+
+
+def without_nan(a, fill):
+    """Array with a number in the place of NaN; the derivative of what is replaced is 0."""
+    a = as_array(a)
+    holes = np.isnan(primal_of(a))
+    return np.where(holes, fill, a)[()] if np.any(holes) else a
+
+
+def type_of_sum(dtype, out):
+    """Type in which a sum is made: that of ``out`` if no other is asked for."""
+    if dtype is None and out is not None and out is not Ellipsis:
+        return dtype_of(out[0] if type(out) is tuple else out)
+    return dtype
 
 
 class Sum:
@@ -58,215 +83,125 @@ class Sum:
 
     def jvp(self, tangents, out, a):
         (t,) = tangents
-        axis = _batched_axis(self.axis, len(shape_of(t)))
-        return np.sum(t, axis=axis, keepdims=self.keepdims, where=self.where)
+        axis = batched_axis(self.axis, len(shape_of(t)))
+        keepdims = self.keepdims and len(shape_of(t)) > 1
+        return np.sum(t, axis=axis, keepdims=keepdims, where=self.where)
 
 
-def _mask(where):
-    """Read the option ``where``: True, or an array."""
-    return True if where is True or where is np._NoValue else np.array(primal_of(where), bool)
-
-
-def finish(result, dtype, out, initial=None):
-    """Apply the options ``dtype`` and ``out`` to a result."""
-    if initial is not None:
-        result = result + initial
-    if dtype is not None:
-        result = result.astype(dtype)
-    if out is not None and out is not Ellipsis:
-        out[...] = result
-        return out
-    return result
-
-
-def _given(value):
-    """Read an option: None where NumPy's marker for "not given" stands."""
-    return None if value is np._NoValue else value
-
-
-NOT_GIVEN = np._NoValue
+def _reduced(ufunc, rule, a, dtype, out, initial):
+    """Apply a reduction; the options ``dtype`` and ``initial`` beside the rule."""
+    a, dtype = as_array(a), type_of_sum(dtype, out)
+    whole = dtype is not None and not is_inexact(dtype)
+    if not whole and given(initial) is None and cast(a, dtype) is a:
+        return bind(rule, a)
+    options = (plain(initial), rule.where)
+    computed = ufunc.reduce(primal_of(a), rule.axis, dtype, None, rule.keepdims, *options)
+    if whole:
+        return computed
+    result = bind(rule, cast(a, dtype))
+    if given(initial) is not None:
+        result = ufunc(result, initial)
+    return exactly(result, computed)
 
 
 @substitute(np.sum)
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
     """``np.sum``."""
-    a = as_array(a)
-    where = _mask(where)
-    if where is not True:
-        a = np.broadcast_to(a, np.broadcast_shapes(shape_of(a), where.shape))
-    total = bind(Sum(axis, bool(_given(keepdims)), where), a)
-    return finish(total, dtype, out, _given(initial))
+    rule = Sum(axis, bool(given(keepdims)), mask_of(where))
+    return finish(_reduced(np.add, rule, a, dtype, out, initial), out)
 
 
-def _count(a, axis):
-    shape = shape_of(a)
-    if axis is None:
-        return int(np.prod(shape))
-    axes = (axis,) if isinstance(axis, int | np.integer) else axis
-    return int(np.prod([shape[k] for k in axes]))
-
-
-@substitute(np.mean)
-def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
-    """``np.mean``."""
-    a = as_array(a)
-    where = _mask(where)
-    count = _count(a, axis)
-    if where is not True:
-        a = np.broadcast_to(a, np.broadcast_shapes(shape_of(a), where.shape))
-        mask = np.broadcast_to(where, shape_of(a))
-        count = np.sum(mask, axis=axis, keepdims=bool(_given(keepdims)))
-    elif count == 0:
-        count = np.nan  # the mean of nothing
-    return finish(bind(Sum(axis, bool(_given(keepdims)), where), a) / count, dtype, out)
-
-
-@substitute(np.average)
-def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
-    """``np.average``."""
-    keepdims = bool(_given(keepdims))
-    if weights is None:
-        value = np.mean(a, axis=axis, keepdims=keepdims)
-        return (value, np.full_like(value, _count(a, axis))) if returned else value
-    if shape_of(weights) != shape_of(a):
-        shape = [1] * len(shape_of(a))
-        shape[axis] = shape_of(weights)[0]
-        weights = np.broadcast_to(np.reshape(weights, tuple(shape)), shape_of(a))
-    scale = np.sum(weights, axis=axis, keepdims=keepdims)
-    value = np.sum(np.multiply(a, weights), axis=axis, keepdims=keepdims) / scale
-    return (value, scale) if returned else value
-
-
-@substitute(np.var)
-def var(
+@substitute(np.nansum)
+def nansum(
     a,
     axis=None,
     dtype=None,
     out=None,
-    ddof=0,
-    keepdims=False,
-    *,
-    where=True,
-    mean=None,
-    correction=None,
+    keepdims=NOT_GIVEN,
+    initial=NOT_GIVEN,
+    where=NOT_GIVEN,
 ):
-    """``np.var``; for complex numbers the mean of the squared distances."""
-    if _mask(where) is not True:
-        raise NotDifferentiableError("np.var with 'where' is not supported on traced values")
-    centre = _given(mean)
-    centre = np.mean(a, axis=axis, keepdims=True) if centre is None else centre
-    distance = a - centre
-    square = np.real(distance * np.conjugate(distance)) if np.iscomplexobj(a) else distance**2
-    freedom = _given(correction)
-    freedom = _count(a, axis) - (ddof if freedom is None else freedom)
-    total = np.sum(square, axis=axis, keepdims=bool(_given(keepdims)))
-    return finish(total / freedom, dtype, out)
+    """``np.nansum``."""
+    options = {"keepdims": keepdims, "initial": initial, "where": mask_of(where)}
+    return np.sum(without_nan(a, 0.0), axis=axis, dtype=dtype, out=out, **options)
 
 
-@substitute(np.std)
-def std(
-    a,
-    axis=None,
-    dtype=None,
-    out=None,
-    ddof=0,
-    keepdims=False,
-    *,
-    where=True,
-    mean=None,
-    correction=None,
-):
-    """``np.std``; the derivative at a deviation of 0 is 0."""
-    options = {"ddof": ddof, "keepdims": keepdims, "where": where, "mean": mean}
-    spread = np.var(a, axis, correction=correction, **options)
-    return finish(root_at_zero(spread), dtype, out)
+# Products ----------------------------------------------------------------------------------------
 
 
 class Prod:
-    """Product over axes (brought to one trailing axis by `prod`)."""
+    """Product over axes, exact also where factors are zero."""
 
     name = "prod"
 
+    def __init__(self, axis, keepdims, where=True):
+        self.axis = axis
+        self.keepdims = keepdims
+        self.where = where
+
     def value(self, a):
-        return np.prod(a, axis=-1)
+        if is_wrapped(a):
+            return bind(self, a)
+        return np.multiply.reduce(a, self.axis, None, None, self.keepdims, NOT_GIVEN, self.where)
 
     def vjp(self, g, out, a):
-        return (np.expand_dims(g, -1) * np.conjugate(_products_of_others(a)),)
+        spread = expand_reduced(g, shape_of(a), self.axis, self.keepdims)
+        return (spread * np.conjugate(self.others(a)),)
 
     def jvp(self, tangents, out, a):
         (t,) = tangents
-        return np.sum(t * _products_of_others(a), axis=-1)
+        axis = batched_axis(self.axis, len(shape_of(t)))
+        keepdims = self.keepdims and len(shape_of(t)) > 1
+        return np.sum(t * self.others(a), axis=axis, keepdims=keepdims)
+
+    def others(self, a):
+        """For each element the product of all others; 0 for those that are masked."""
+        shape = shape_of(a)
+        factors = a if self.where is True else np.where(self.where, a, 1.0)
+        axes = range(len(shape)) if self.axis is None else np.atleast_1d(self.axis)
+        axes = sorted(int(k) % len(shape) for k in axes) if shape else []
+        order = (*(k for k in range(len(shape)) if k not in axes), *axes)
+        moved = np.transpose(factors, order)
+        kept = len(shape) - len(axes)
+        one = math.prod(shape_of(moved)[kept:])
+        found = products_of_others(np.reshape(moved, (*shape_of(moved)[:kept], one)))
+        back = np.transpose(np.reshape(found, shape_of(moved)), np.argsort(order))
+        return back if self.where is True else np.where(self.where, back, 0.0)
 
 
-def _products_of_others(a):
+def products_of_others(a):
     """For each element of the last axis the product of all others, zeros included."""
-    ones = np.ones((*shape_of(a)[:-1], 1))
-    before = np.concatenate([ones, np.cumprod(a, axis=-1)[..., :-1]], axis=-1)
-    after = np.concatenate([ones, np.cumprod(a[..., ::-1], axis=-1)[..., :-1]], axis=-1)
+    ones = np.ones((*shape_of(a)[:-1], 1), dtype_of(a))
+    before = np.concatenate([ones, np.cumprod(a[..., :-1], axis=-1)], axis=-1)
+    after = np.concatenate([ones, np.cumprod(a[..., :0:-1], axis=-1)], axis=-1)
+    if not shape_of(a)[-1]:
+        return a
     return before * after[..., ::-1]
-
-
-def _axes_to_last(a, axis):
-    """Reduced axes moved to the end as one."""
-    shape = shape_of(a)
-    axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
-    axes = sorted(int(k) % len(shape) for k in axes)
-    rest = [k for k in range(len(shape)) if k not in axes]
-    moved = np.transpose(a, (*rest, *axes))
-    return np.reshape(moved, (*(shape[k] for k in rest), int(np.prod([shape[k] for k in axes]))))
-
-
-def _with_axes(result, shape, axis, keepdims):
-    if not keepdims:
-        return result
-    axes = range(len(shape)) if axis is None else [int(k) % len(shape) for k in np.atleast_1d(axis)]
-    return np.reshape(result, tuple(1 if k in axes else n for k, n in enumerate(shape)))
 
 
 @substitute(np.prod)
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
-    """``np.prod``, exact also where factors are zero."""
-    a = as_array(a)
-    if _mask(where) is not True:
-        a = np.where(where, a, 1.0)
-    result = _with_axes(bind(Prod(), _axes_to_last(a, axis)), shape_of(a), axis, _given(keepdims))
-    if _given(initial) is not None:
-        result = result * initial
-    return finish(result, dtype, out)
+    """``np.prod``."""
+    rule = Prod(axis, bool(given(keepdims)), mask_of(where))
+    return finish(_reduced(np.multiply, rule, a, dtype, out, initial), out)
 
 
-class CumulativeProd:
-    """Cumulative product along the last axis."""
-
-    name = "cumprod"
-
-    def value(self, a):
-        return np.cumprod(a, axis=-1)
-
-    def vjp(self, g, out, a):
-        return (np.matmul(g[..., None, :], np.conjugate(self._jacobian(a)))[..., 0, :],)
-
-    def jvp(self, tangents, out, a):
-        (t,) = tangents
-        return np.matmul(self._jacobian(a), t[..., None])[..., 0]
-
-    @staticmethod
-    def _jacobian(a):
-        """Multiply, for d out_i / d a_j, all a_k with k <= i but a_j (zeros are allowed)."""
-        n = shape_of(a)[-1]
-        i, j, k = np.ogrid[:n, :n, :n]
-        factors = np.where((k <= i) & (k != j), a[..., None, None, :], 1.0)
-        return np.where((j <= i)[..., 0], np.prod(factors, axis=-1), 0.0)
+@substitute(np.nanprod)
+def nanprod(
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    keepdims=NOT_GIVEN,
+    initial=NOT_GIVEN,
+    where=NOT_GIVEN,
+):
+    """``np.nanprod``."""
+    options = {"keepdims": keepdims, "initial": initial, "where": mask_of(where)}
+    return np.prod(without_nan(a, 1.0), axis=axis, dtype=dtype, out=out, **options)
 
 
-@substitute(np.cumprod)
-def cumprod(a, axis=None, dtype=None, out=None):
-    """``np.cumprod``."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    moved = bind(CumulativeProd(), np.moveaxis(a, axis, -1))
-    return finish(np.moveaxis(moved, -1, axis), dtype, out)
+# Cumulative sums and products --------------------------------------------------------------------
 
 
 class CumulativeSum:
@@ -281,107 +216,87 @@ class CumulativeSum:
         return np.cumsum(a, axis=self.axis)
 
     def vjp(self, g, out, a):
-        return (np.flip(np.cumsum(np.flip(g, self.axis), axis=self.axis), self.axis),)
+        back = (*(slice(None),) * (self.axis % len(shape_of(a))), slice(None, None, -1))
+        return (np.cumsum(g[back], axis=self.axis)[back],)
 
     def jvp(self, tangents, out, a):
         (t,) = tangents
         return np.cumsum(t, axis=self.axis % len(shape_of(a)) + 1)
 
 
-@substitute(np.cumsum)
-def cumsum(a, axis=None, dtype=None, out=None):
-    """``np.cumsum``."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    return finish(bind(CumulativeSum(int(axis)), a), dtype, out)
+class CumulativeProd:
+    """Cumulative product along the last axis.
 
+    ``out[i] = out[i - 1] a[i]``. Without zeros the derivative is a cumulative sum of
+    ``g * out`` divided by ``a``; with zeros the recurrence itself is differentiated.
+    """
 
-# Extrema: at a tie the derivative is shared equally -----------------------------------------------
-
-
-def _extremum(function, a, axis, out, keepdims, initial, where):
-    a = as_array(a)
-    if _mask(where) is not True:
-        a = np.where(where, a, initial)
-    if not np.size(a):
-        return function(primal_of(a), axis, keepdims=bool(_given(keepdims)), initial=initial)
-    if _given(initial) is not None:
-        pair = np.maximum if function is np.max else np.minimum
-        found = _extremum(function, a, axis, None, keepdims, NOT_GIVEN, True)
-        return finish(pair(found, initial), None, out)
-    plain = primal_of(a)
-    value = function(plain, axis=axis, keepdims=True)
-    share = ((plain == value) | ((plain != plain) & (value != value))) + 0.0
-    share = share / np.sum(share, axis=axis, keepdims=True)
-    found = bind(Extremum(function, share, axis, bool(_given(keepdims))), a)
-    return finish(found, None, out)
-
-
-class Extremum:
-    """Largest or smallest element along axes; `share` is the weight of each in the derivative."""
-
-    def __init__(self, function, share, axis, keepdims):
-        self.function = function
-        self.name = function.__name__
-        self.share = share
-        self.axis = axis
-        self.keepdims = keepdims
+    name = "cumprod"
 
     def value(self, a):
-        if is_wrapped(a):
-            return bind(self, a)
-        return self.function(a, axis=self.axis, keepdims=self.keepdims)
+        return np.cumprod(a, axis=-1)
 
     def vjp(self, g, out, a):
-        return (expand_reduced(g, shape_of(a), self.axis, self.keepdims) * self.share,)
+        out, a = np.conjugate(out), np.conjugate(a)
+        if np.all(primal_of(a) != 0):
+            weighted = np.cumsum((g * out)[..., ::-1], axis=-1)[..., ::-1]
+            return (weighted / a,)
+        n = shape_of(a)[-1]
+        sensitivity, found = g[..., n - 1], []
+        for k in range(n - 1, 0, -1):
+            found.append(sensitivity * out[..., k - 1])
+            sensitivity = g[..., k - 1] + a[..., k] * sensitivity
+        return (np.stack([sensitivity, *found[::-1]], axis=-1),)
 
     def jvp(self, tangents, out, a):
         (t,) = tangents
-        axis = _batched_axis(self.axis, len(shape_of(t)))
-        return np.sum(t * self.share, axis=axis, keepdims=self.keepdims)
+        if np.all(primal_of(a) != 0):
+            return np.cumsum(t / a, axis=-1) * out
+        change = t[..., 0]
+        found = [change]
+        for k in range(1, shape_of(a)[-1]):
+            change = change * a[..., k] + out[..., k - 1] * t[..., k]
+            found.append(change)
+        return np.stack(found, axis=-1)
 
 
-@substitute(np.max, np.amax)
-def max_(a, axis=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
-    """``np.max``."""
-    return _extremum(np.max, a, axis, out, keepdims, initial, where)
+def _cumulated(function, a, axis, dtype):
+    a = as_array(a)
+    if dtype is not None and not is_inexact(dtype):
+        return function(primal_of(a), axis=axis, dtype=dtype)
+    a, shape = cast(a, dtype), shape_of(a)
+    if axis is None or not shape:
+        a = np.ravel(a)
+    axis = 0 if axis is None else normalize_axis_index(axis, len(shape_of(a)))
+    if function is np.cumsum:
+        return bind(CumulativeSum(int(axis)), a)
+    if axis in (-1, len(shape_of(a)) - 1):
+        return bind(CumulativeProd(), a)
+    return np.moveaxis(bind(CumulativeProd(), np.moveaxis(a, axis, -1)), -1, axis)
 
 
-@substitute(np.min, np.amin)
-def min_(a, axis=None, out=None, keepdims=False, initial=NOT_GIVEN, where=True):
-    """``np.min``."""
-    return _extremum(np.min, a, axis, out, keepdims, initial, where)
+@substitute(np.cumsum)
+def cumsum(a, axis=None, dtype=None, out=None):
+    """``np.cumsum``."""
+    return finish(_cumulated(np.cumsum, a, axis, type_of_sum(dtype, out)), out)
 
 
-@substitute(np.ptp)
-def ptp(a, axis=None, out=None, keepdims=False):
-    """``np.ptp``."""
-    keepdims = bool(_given(keepdims))
-    spread = np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
-    return finish(spread, None, out)
+@substitute(np.cumprod)
+def cumprod(a, axis=None, dtype=None, out=None):
+    """``np.cumprod``."""
+    return finish(_cumulated(np.cumprod, a, axis, type_of_sum(dtype, out)), out)
 
 
-# Norms -------------------------------------------------------------------------------------------
+@substitute(np.nancumsum)
+def nancumsum(a, axis=None, dtype=None, out=None):
+    """``np.nancumsum``."""
+    return np.cumsum(without_nan(a, 0.0), axis=axis, dtype=dtype, out=out)
 
 
-@substitute(np.linalg.norm)
-def norm(x, ord=None, axis=None, keepdims=False):
-    """``np.linalg.norm``; the derivative of a 2-norm at 0 is 0."""
-    x = as_array(x)
-    if axis is None and (ord is None or (ord == 2 and len(shape_of(x)) == 1)):
-        flat = np.ravel(x)
-        size = root_at_zero(np.real(np.matmul(np.conjugate(flat), flat)))
-        return np.reshape(size, (1,) * len(shape_of(x))) if keepdims else size
-    if (ord is None or ord == 2) and isinstance(axis, int):
-        return root_at_zero(np.sum(np.real(np.conjugate(x) * x), axis=axis, keepdims=keepdims))
-    return call(np.linalg.norm.__wrapped__, x, ord, axis, keepdims)
-
-
-def root_at_zero(square):
-    """Square root whose derivative at 0 is 0."""
-    zero = primal_of(square) == 0
-    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, square)))[()]
+@substitute(np.nancumprod)
+def nancumprod(a, axis=None, dtype=None, out=None):
+    """``np.nancumprod``."""
+    return np.cumprod(without_nan(a, 1.0), axis=axis, dtype=dtype, out=out)
 
 
 # Differences -------------------------------------------------------------------------------------
@@ -391,8 +306,12 @@ def root_at_zero(square):
 def diff(a, n=1, axis=-1, prepend=NOT_GIVEN, append=NOT_GIVEN):
     """``np.diff``."""
     a = as_array(a)
-    axis = axis % len(shape_of(a))
-    ends = [_given(prepend), a, _given(append)]
+    if n == 0:
+        return a
+    if n < 0 or not shape_of(a):
+        return np.diff(primal_of(a), n, axis)  # raises
+    axis = normalize_axis_index(axis, len(shape_of(a)))
+    ends = [given(prepend), a, given(append)]
     if ends[0] is not None or ends[2] is not None:
         a = np.concatenate([_as_slab(e, a, axis) for e in ends if e is not None], axis)
     lead = (slice(None),) * axis

@@ -1,19 +1,29 @@
-"""Functions that rearrange elements, join and split arrays, or take parts of complex numbers."""
+"""Functions that rearrange the elements of one array, or take parts of complex numbers."""
 
-import itertools
+import math
 
 import numpy as np
 
 from sciad.core.adjoints import unbroadcast
-from sciad.core.apply import bind
+from sciad.core.apply import apply, bind
 from sciad.core.rules import linear, substitute
-from sciad.core.tracer import as_array, is_wrapped, primal_of, shape_of
+from sciad.core.tracer import as_array, dtype_of, is_wrapped, primal_of, shape_of
 
 __all__ = ["in_order", "put"]
 
 
 def _shape_back(g, a, *args, **kwargs):
-    return np.reshape(g, a.shape)
+    return np.reshape(g, shape_of(a))
+
+
+def _shape_batched(function):
+    """Tangents for a function that changes the shape only."""
+
+    def batched(t, *args, **kwargs):
+        model = np.broadcast_to(0.0, shape_of(t)[1:])
+        return np.reshape(t, (shape_of(t)[0], *function(model, *args, **kwargs).shape))
+
+    return batched
 
 
 # Rearrangement -----------------------------------------------------------------------------------
@@ -42,7 +52,15 @@ def _reshape_batched(t, shape=None, order="C", **kwargs):
     return np.stack([np.reshape(t[k], shape, order=order) for k in range(len(t))])
 
 
-linear(np.reshape, transpose=_reshape_back, batched=_reshape_batched)
+RESHAPE = linear(np.reshape, transpose=_reshape_back, batched=_reshape_batched)
+
+
+@substitute(np.reshape)
+def reshape(a, /, shape=None, order="C", **options):
+    """``np.reshape``: what order "A" means is settled while the memory of `a` is seen."""
+    if order != "C":
+        options["order"] = _true_order(as_array(a), order) if order == "A" else order
+    return apply(RESHAPE, np.reshape, (a, shape), options)
 
 
 def in_order(a, order="C"):
@@ -58,8 +76,34 @@ def in_order(a, order="C"):
 
 @substitute(np.ravel)
 def ravel(a, order="C"):
-    """``np.ravel``: a view where the elements are in order."""
-    return np.reshape(a, (-1,), order=_true_order(as_array(a), order))
+    """``np.ravel``: a view where the elements are in order, without gaps."""
+    a = as_array(a)
+    flags = getattr(primal_of(a), "flags", None)
+    if flags is None:
+        return np.reshape(a, (-1,))
+    if order == "K" and not flags.forc:
+        return _ravel_as_stored(a)
+    order = "F" if order == "F" or (order in ("A", "K") and flags.fnc) else "C"
+    flat = np.reshape(a, (-1,), order=order)
+    in_place = flags.c_contiguous if order == "C" else flags.f_contiguous
+    return flat if in_place or getattr(flat, "base", None) is None else np.copy(flat)
+
+
+def _ravel_as_stored(a):
+    """Elements in the order of their places in memory."""
+    plain = primal_of(a)
+    if np.may_share_memory(plain.ravel("K"), plain):
+        axes = sorted(range(plain.ndim), key=lambda k: -plain.strides[k])
+        return np.reshape(np.transpose(a, axes), (-1,))
+    # numbers with the same layout show in what order NumPy takes the elements
+    steps = [s // plain.itemsize for s in plain.strides]
+    reach = [s * (n - 1) for s, n in zip(steps, plain.shape, strict=True)]
+    first, last = sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)
+    memory = np.zeros(last - first + 1, np.intp)
+    strides = tuple(s * memory.itemsize for s in steps)
+    numbers = np.ndarray(plain.shape, np.intp, memory, -first * memory.itemsize, strides)
+    numbers[...] = np.arange(plain.size).reshape(plain.shape)
+    return np.reshape(a, (-1,))[numbers.ravel("K")]
 
 
 def _axes(a, axes):
@@ -86,54 +130,116 @@ def _after_first(axis):
 linear(
     np.swapaxes,
     transpose=lambda g, a, axis1, axis2: np.swapaxes(g, axis1, axis2),
-    batched=lambda t, i, j: np.swapaxes(t, _after_first(i), _after_first(j)),
+    batched=lambda t, axis1, axis2: np.swapaxes(t, _after_first(axis1), _after_first(axis2)),
 )
+
+
+def _axes_after_first(axes):
+    """Find the same axes when a first one is put in front."""
+    if isinstance(axes, int | np.integer):
+        return _after_first(axes)
+    return tuple(_after_first(k) for k in axes)
+
+
 linear(
     np.moveaxis,
     transpose=lambda g, a, source, destination: np.moveaxis(g, destination, source),
+    batched=lambda t, source, destination: np.moveaxis(
+        t, _axes_after_first(source), _axes_after_first(destination)
+    ),
 )
-linear(np.squeeze, transpose=_shape_back)
-linear(np.expand_dims, transpose=_shape_back)
-linear(np.atleast_1d, transpose=_shape_back)
-linear(np.atleast_2d, transpose=_shape_back)
-linear(np.atleast_3d, transpose=_shape_back)
-linear(np.flip, transpose=lambda g, m, axis=None: np.flip(g, axis))
-linear(np.fliplr, transpose=lambda g, m: np.fliplr(g))
-linear(np.flipud, transpose=lambda g, m: np.flipud(g))
-linear(np.rot90, transpose=lambda g, m, k=1, axes=(0, 1): np.rot90(g, -k, axes))
+for _function in (np.squeeze, np.expand_dims):
+    linear(_function, transpose=_shape_back, batched=_shape_batched(_function))
+
+
+def _at_least(function):
+    """Rule of ``np.atleast_1d`` and its like."""
+
+    def at_least(*arys):
+        made = []
+        for a in map(as_array, arys):
+            model = function(np.broadcast_to(0.0, shape_of(a)))
+            made.append(a if shape_of(a) == model.shape else np.reshape(a, model.shape))
+        return made[0] if len(made) == 1 else tuple(made)
+
+    return at_least
+
+
+for _at_least_function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    substitute(_at_least_function)(_at_least(_at_least_function))
+
+
+def _flip_batched(t, axis=None):
+    return np.flip(
+        t, tuple(range(1, len(shape_of(t)))) if axis is None else _axes_after_first(axis)
+    )
+
+
+linear(np.flip, transpose=lambda g, m, axis=None: np.flip(g, axis), batched=_flip_batched)
+linear(np.fliplr, transpose=lambda g, m: np.fliplr(g), batched=lambda t: np.flip(t, 2))
+linear(np.flipud, transpose=lambda g, m: np.flipud(g), batched=lambda t: np.flip(t, 1))
+linear(
+    np.rot90,
+    transpose=lambda g, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),
+    batched=lambda t, k=1, axes=(0, 1): np.rot90(t, k, _axes_after_first(axes)),
+)
 
 
 def _roll_back(g, a, shift, axis=None):
     return np.roll(g, np.negative(shift) if np.ndim(shift) else -shift, axis)
 
 
-linear(np.roll, transpose=_roll_back)
+def _roll_batched(t, shift, axis=None):
+    if axis is not None:
+        return np.roll(t, shift, _axes_after_first(axis))
+    flat = np.reshape(t, (shape_of(t)[0], -1))
+    return np.reshape(np.roll(flat, int(np.sum(shift)), 1), shape_of(t))
+
+
+linear(np.roll, transpose=_roll_back, batched=_roll_batched)
 linear(
     np.copy, transpose=lambda g, a, order="K", subok=False: g, batched=lambda t, *a, **k: np.copy(t)
 )
+
+
+def _broadcast_batched(t, shape, subok=False):
+    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    directions, *own = shape_of(t)
+    missing = (1,) * (len(shape) - len(own))
+    return np.broadcast_to(np.reshape(t, (directions, *missing, *own)), (directions, *shape))
+
+
 linear(
     np.broadcast_to,
     transpose=lambda g, array, shape, subok=False: unbroadcast(g, shape_of(array)),
+    batched=_broadcast_batched,
 )
 
 
 def _repeat_back(g, a, repeats, axis=None):
-    if axis is None:
-        return np.reshape(_repeat_back(g, np.empty(a.size), repeats, 0), a.shape)
-    counts = np.broadcast_to(repeats, (a.shape[axis],))
-    ends = np.cumsum(counts)
-    parts = [
-        np.sum(np.take(g, np.arange(end - n, end), axis), axis=axis, keepdims=True)
-        for n, end in zip(counts, ends, strict=True)
-    ]
-    return np.concatenate(parts, axis) if parts else np.zeros(a.shape)
+    shape = shape_of(a)
+    if axis is None or not shape:
+        back = _repeat_back(g, np.broadcast_to(0.0, (math.prod(shape),)), repeats, 0)
+        return np.reshape(back, shape)
+    axis = axis % len(shape)
+    front, n, rest = shape[:axis], shape[axis], shape[axis + 1 :]
+    if np.size(repeats) == 1 and n:
+        return np.sum(np.reshape(g, (*front, n, shape_of(g)[axis] // n, *rest)), axis=axis + 1)
+    places = np.repeat(np.arange(n), repeats)
+    return put(shape, (*(slice(None),) * axis, places), g)
 
 
-linear(np.repeat, transpose=_repeat_back)
+def _repeat_batched(t, repeats, axis=None):
+    if axis is None or len(shape_of(t)) == 1:
+        return np.repeat(np.reshape(t, (shape_of(t)[0], -1)), repeats, 1)
+    return np.repeat(t, repeats, _after_first(axis))
+
+
+linear(np.repeat, transpose=_repeat_back, batched=_repeat_batched)
 
 
 def _tile_back(g, a, reps):
-    reps = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
+    reps = (int(reps),) if np.ndim(reps) == 0 else tuple(int(k) for k in reps)
     shape = shape_of(a)
     n = max(len(reps), len(shape))
     reps, full = (1,) * (n - len(reps)) + reps, (1,) * (n - len(shape)) + shape
@@ -148,8 +254,18 @@ def _triangle_back(function):
     return lambda g, m, k=0: function(g, k)
 
 
-linear(np.tril, transpose=_triangle_back(np.tril))
-linear(np.triu, transpose=_triangle_back(np.triu))
+def _triangle_batched(function):
+    def batched(t, k=0):
+        if len(shape_of(t)) > 2:
+            return function(t, k)
+        directions, n = shape_of(t)  # a vector is the row of a square matrix
+        return function(np.broadcast_to(np.expand_dims(t, 1), (directions, n, n)), k)
+
+    return batched
+
+
+for _triangle in (np.tril, np.triu):
+    linear(_triangle, transpose=_triangle_back(_triangle), batched=_triangle_batched(_triangle))
 
 
 def _diagonal_back(g, a, offset=0, axis1=0, axis2=1):
@@ -161,9 +277,9 @@ def _diagonal_back(g, a, offset=0, axis1=0, axis2=1):
     return np.moveaxis(spread, (-2, -1), (axis1, axis2))
 
 
-def put(shape, index, values):
+def put(shape, index, values, dtype=None):
     """Zeros of some shape with values added at an index, as a differentiable function."""
-    return bind(Put(shape, index), values)
+    return bind(Put(shape, index, dtype), values)
 
 
 class Put:
@@ -171,14 +287,15 @@ class Put:
 
     name = "put"
 
-    def __init__(self, shape, index):
+    def __init__(self, shape, index, dtype):
         self.shape = shape
         self.index = index
+        self.dtype = dtype
 
     def value(self, values):
         if is_wrapped(values):
             return bind(self, values)
-        made = np.zeros(self.shape, np.result_type(values, float) if np.size(values) else float)
+        made = np.zeros(self.shape, self.dtype or np.result_type(values, float))
         np.add.at(made, self.index, values)
         return made
 
@@ -197,17 +314,27 @@ linear(np.diagonal, transpose=_diagonal_back)
 def diag(v, k=0):
     """``np.diag``: build a diagonal matrix or read a diagonal."""
     v = as_array(v)
-    if v.ndim == 2:
+    if len(shape_of(v)) == 2:
         return np.diagonal(v, k)
-    n = v.shape[0] + abs(k)
-    rows = np.arange(v.shape[0]) + max(-k, 0)
-    return put((n, n), (rows, rows + k), v)
+    if len(shape_of(v)) != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    (length,) = shape_of(v)
+    n = length + abs(k)
+    rows = np.arange(length) + max(-k, 0)
+    return put((n, n), (rows, rows + k), v, dtype_of(v))
+
+
+@substitute(np.diagflat)
+def diagflat(v, k=0):
+    """``np.diagflat``."""
+    return np.diag(np.ravel(as_array(v)), k)
 
 
 @substitute(np.trace)
 def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     """``np.trace``."""
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
+    diagonal = np.diagonal(as_array(a), offset, axis1, axis2)
+    return np.sum(diagonal, axis=-1, dtype=dtype, out=out)
 
 
 # Complex parts (linear over the reals) -----------------------------------------------------------
@@ -223,155 +350,3 @@ linear(
     transpose=lambda g, x: np.conjugate(g),
     batched=lambda t: np.conjugate(t),
 )
-
-# Joining and splitting ---------------------------------------------------------------------------
-
-
-class Concatenate:
-    """Join arrays along an axis they have."""
-
-    name = "concatenate"
-
-    def __init__(self, axis):
-        self.axis = axis
-
-    def value(self, *arrays):
-        return np.concatenate(arrays, self.axis)
-
-    def vjp(self, g, out, *arrays):
-        ends = np.cumsum([shape_of(a)[self.axis] for a in arrays])
-        lead = (slice(None),) * (self.axis % len(shape_of(out)))
-        return tuple(
-            g[(*lead, slice(int(end) - shape_of(a)[self.axis], int(end)))]
-            for a, end in zip(arrays, ends, strict=True)
-        )
-
-    def jvp(self, tangents, out, *arrays):
-        directions = next(len(t) for t in tangents if t is not None)
-        parts = [
-            np.zeros((directions, *shape_of(a))) if t is None else t
-            for t, a in zip(tangents, arrays, strict=True)
-        ]
-        return np.concatenate(parts, self.axis % len(shape_of(out)) + 1)
-
-
-@substitute(np.concatenate)
-def concatenate(arrays, axis=0, out=None, dtype=None, casting="same_kind"):
-    """``np.concatenate``."""
-    arrays = [as_array(a) for a in arrays]
-    if axis is None:
-        arrays, axis = [np.ravel(a) for a in arrays], 0
-    joined = bind(Concatenate(axis), *arrays)
-    if dtype is not None:
-        joined = joined.astype(dtype)
-    if out is not None and out is not Ellipsis:
-        out[...] = joined
-        return out
-    return joined
-
-
-class Stack:
-    """Join arrays (or numbers) along a new axis."""
-
-    name = "stack"
-
-    def __init__(self, axis):
-        self.axis = axis
-
-    def value(self, *arrays):
-        return np.stack(arrays, self.axis)
-
-    def vjp(self, g, out, *arrays):
-        lead = (slice(None),) * (self.axis % len(shape_of(out)))
-        return tuple(g[(*lead, k)] for k in range(len(arrays)))
-
-    def jvp(self, tangents, out, *arrays):
-        directions = next(len(t) for t in tangents if t is not None)
-        parts = [
-            np.zeros((directions, *shape_of(a))) if t is None else t
-            for t, a in zip(tangents, arrays, strict=True)
-        ]
-        return np.stack(parts, self.axis % len(shape_of(out)) + 1)
-
-
-@substitute(np.stack)
-def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
-    """``np.stack``."""
-    joined = bind(Stack(axis), *arrays)
-    if dtype is not None:
-        joined = joined.astype(dtype)
-    if out is not None and out is not Ellipsis:
-        out[...] = joined
-        return out
-    return joined
-
-
-@substitute(np.vstack)
-def vstack(tup, *, dtype=None, casting="same_kind"):
-    """``np.vstack``."""
-    return np.concatenate([np.atleast_2d(a) for a in tup], 0, dtype=dtype)
-
-
-@substitute(np.hstack)
-def hstack(tup, *, dtype=None, casting="same_kind"):
-    """``np.hstack``."""
-    arrays = [np.atleast_1d(a) for a in tup]
-    axis = 0 if arrays and len(shape_of(arrays[0])) == 1 else 1
-    return np.concatenate(arrays, axis, dtype=dtype)
-
-
-@substitute(np.dstack)
-def dstack(tup):
-    """``np.dstack``."""
-    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
-
-
-@substitute(np.column_stack)
-def column_stack(tup):
-    """``np.column_stack``."""
-    columns = [as_array(a) for a in tup]
-    return np.concatenate([a[:, None] if a.ndim < 2 else a for a in columns], 1)
-
-
-@substitute(np.append)
-def append(arr, values, axis=None):
-    """``np.append``."""
-    if axis is None:
-        arr, values = np.ravel(arr), np.ravel(values)
-        axis = 0
-    return np.concatenate([arr, values], axis)
-
-
-@substitute(np.array_split, np.split)
-def array_split(ary, indices_or_sections, axis=0):
-    """``np.split`` and ``np.array_split``: views."""
-    n = shape_of(ary)[axis]
-    places = np.split if not np.ndim(indices_or_sections) else None
-    bounds = _bounds(n, indices_or_sections) if places else [0, *indices_or_sections, n]
-    lead = (slice(None),) * (axis % len(shape_of(ary)))
-    return [ary[(*lead, slice(a, b))] for a, b in itertools.pairwise(bounds)]
-
-
-def _bounds(n, sections):
-    each, extra = divmod(n, sections)
-    sizes = [each + 1] * extra + [each] * (sections - extra)
-    return [0, *(int(k) for k in np.cumsum(sizes))]
-
-
-@substitute(np.broadcast_arrays)
-def broadcast_arrays(*args, subok=False):
-    """``np.broadcast_arrays``."""
-    shape = np.broadcast_shapes(*(shape_of(a) for a in args))
-    return tuple(np.broadcast_to(a, shape) for a in args)
-
-
-@substitute(np.meshgrid)
-def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
-    """``np.meshgrid``."""
-    n = len(xi)
-    shaped = [np.reshape(x, (1,) * k + (-1,) + (1,) * (n - k - 1)) for k, x in enumerate(xi)]
-    if indexing == "xy" and n > 1:
-        shaped = [np.swapaxes(x, 0, 1) for x in shaped]
-    if sparse:
-        return tuple(shaped)
-    return tuple(np.copy(x, order="C") for x in np.broadcast_arrays(*shaped))

@@ -152,6 +152,63 @@ def heap_of_arrays(x):
     return total if not heap else x
 
 
+@program
+def partition_in_place(x):
+    b = np.array([3.0, 1.0, 2.0])
+    b.partition(1)
+    c = x * 1.0
+    c.partition(1)
+    return b * x * c[0]
+
+
+@program
+def several_outputs(x):
+    b, c = x * 1.0, x * 2.0
+    np.divmod(np.array([5.0, 6.0, 7.0]), 2.0, out=(b, c))
+    return b * c * x
+
+
+@program
+def views_of_einsum(x):
+    m = np.outer(x, x)
+    np.einsum("ii->i", m)[1:] = x[1:]
+    np.einsum("ij->ji", m)[0] *= x
+    np.einsum("ij->i", m)[0] = 100.0  # sums are new arrays
+    return m
+
+
+@program
+def sliding_windows(x):
+    b = np.zeros(5)
+    windows = np.lib.stride_tricks.sliding_window_view(b, 3)
+    b[1:4] = x
+    saved = np.sum(windows * windows, axis=1)
+    b[2] = 3.0 * x[0]
+    return saved * np.sum(windows, axis=1)
+
+
+@program
+def ravel_of_a_view_with_gaps(x):
+    b = np.concatenate([x, x])
+    b[::2].ravel()[0] = 9.0  # a copy in NumPy
+    reverse = b[::-1].ravel()
+    reverse[0] = 5.0
+    m = np.zeros((2, 3, 2)).transpose(1, 0, 2)
+    m[:, 0, 1] = x
+    m.ravel("K")[0] = 2.0
+    return m.ravel("K")[:6] * b * reverse
+
+
+@program
+def reshape_of_a_view_that_was_copied(x):
+    m = np.zeros((3, 3))
+    m[1] = x
+    part = m[:, 1:].reshape(-1)
+    m[1, 1] = 9.0
+    part[0] = 2.0 * x[0]
+    return np.sum(m) * part
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program(name):
     f = PROGRAMS[name]
@@ -175,24 +232,6 @@ def memory(x):
     return view[0] * x[1]
 
 
-def partition_in_place(x):
-    b = np.array([3.0, 1.0, 2.0])
-    b.partition(1)
-    return np.sum(b * x)
-
-
-def flat_not_in_order(x):
-    b = np.zeros((2, 3))
-    b.T.flat[1] = x[0]
-    return np.sum(b)
-
-
-def several_outputs(x):
-    b, c = x * 1.0, x * 2.0
-    np.divmod(np.array([5.0, 6.0, 7.0]), 2.0, out=(b, c))
-    return np.sum(b * c)
-
-
 def number_from_text(x):
     return float(f"{x[0]}") * x[1]
 
@@ -210,9 +249,6 @@ def integer_from_text(x):
     [
         buffer_view,
         memory,
-        partition_in_place,
-        flat_not_in_order,
-        several_outputs,
         number_from_text,
         number_from_str,
         integer_from_text,

@@ -290,3 +290,16 @@ def test_value_and_grad_of_value_and_grad():
         return value * derivative  # 3 x^5
 
     assert value_and_grad(f)(2.0) == (96.0, 240.0)
+
+
+def test_a_cotangent_of_a_complex_number_is_complex_below_another_level_too():
+    seen = []
+
+    def inner(z):
+        seen.append(vjp(np.real, z)[1](2.0 * np.real(z))[0])
+        return seen[-1]
+
+    value, pullback = vjp(inner, 0.5 + 0.3j)
+    assert value == inner(0.5 + 0.3j) == 1.0
+    assert [type(v) is complex or v.dtype == complex for v in seen] == [True, True]
+    assert pullback(1.0 + 1.0j) == (2.0,)

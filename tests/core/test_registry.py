@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sciad.core.authoring import rule
 from sciad.core.errors import InputError
 from sciad.core.rules import (
     Elementwise,
@@ -8,7 +9,6 @@ from sciad.core.rules import (
     Substitute,
     lookup,
     register,
-    rule,
     temporary,
     unregister,
 )

@@ -1,0 +1,142 @@
+"""Ways into the dispatcher for calls with few positional arguments, which most calls are.
+
+They do what `sciad.core.dispatch.call` does, and decide the frequent cases without packing the
+arguments: functions and classes that were looked at before, elementwise rules on one traced value,
+C functions of a plain number.
+"""
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sciad.core.adoption import is_whole
+from sciad.core.apply import of_scalar
+from sciad.core.buffer import constant
+from sciad.core.classes import FIRST, RUNNING, first_call, meet_objects
+from sciad.core.dispatch import call
+from sciad.core.errors import LostDerivativeError
+from sciad.core.quick import unary
+from sciad.core.rewrite import CALL, ENTRIES, install
+from sciad.core.rules import BY_CALLABLE, READY, Elementwise
+from sciad.core.tracer import Array, Scalar
+
+__all__ = ["run"]
+
+_METHOD, _FUNCTION, _BUILTIN = types.MethodType, types.FunctionType, types.BuiltinFunctionType
+
+
+def run(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`call` of the function that a transformation differentiates."""
+    with RUNNING:
+        meet_objects(args)
+        try:
+            return call(function, *args, **kwargs)
+        except ValueError as error:  # NumPy, where a store into an array has raised
+            if isinstance(error.__cause__, LostDerivativeError):
+                raise error.__cause__ from None
+            raise
+
+
+def call_with_none(function: Any, /) -> Any:
+    """``call(function)``, quicker."""
+    kind = type(function)
+    if kind is _METHOD:
+        inner = function.__func__
+        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+            return function()
+    elif (kind is type and id(function) in READY) or (
+        kind is _FUNCTION and id(function.__code__) in READY
+    ):
+        return function()
+    return call(function)
+
+
+def call_with_one(function: Any, x: Any, /) -> Any:
+    """``call(function, x)``, quicker."""
+    kind = type(function)
+    if kind is _METHOD:
+        inner = function.__func__
+        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+            return function(x)
+        return call(function, x)
+    if type(x) is Scalar:
+        try:
+            rule = BY_CALLABLE.get(function)
+        except TypeError:
+            rule = None
+        if type(rule) is Elementwise:
+            value, partial = x.value, rule.of_float
+            if partial and type(value) is float:  # `of_scalar`, written out
+                out = function(value)
+                if type(out) is float:
+                    try:
+                        p = partial(value, out)
+                    except (ArithmeticError, ValueError, TypeError):
+                        p = None
+                    if type(p) is float:
+                        return Scalar(out, x._trace.running, x.slot, x.factor * p)
+            found = of_scalar(rule, function, x)
+            if found is not None:
+                return found
+    elif type(x) is Array:
+        try:
+            rule = BY_CALLABLE.get(function)
+        except TypeError:
+            rule = None
+        if type(rule) is Elementwise:
+            found = unary(rule, function, x)
+            if found is not None:
+                return found
+    elif kind is _BUILTIN and (type(x) is float or type(x) is int):
+        result = function(x)
+        if type(result) is np.ndarray and sys.getrefcount(result) == 2 and is_whole(result):
+            return constant(result)
+        return result
+    if (kind is _FUNCTION and id(function.__code__) in READY) or (
+        kind is type and id(function) in READY
+    ):
+        return function(x)
+    return call(function, x)
+
+
+def call_with_two(function: Any, x: Any, y: Any, /) -> Any:
+    """``call(function, x, y)``, quicker."""
+    kind = type(function)
+    if kind is _METHOD:
+        inner = function.__func__
+        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+            return function(x, y)
+    elif (kind is _FUNCTION and id(function.__code__) in READY) or (
+        kind is type and id(function) in READY
+    ):
+        return function(x, y)
+    return call(function, x, y)
+
+
+def call_with_three(function: Any, x: Any, y: Any, z: Any, /) -> Any:
+    """``call(function, x, y, z)``, quicker."""
+    kind = type(function)
+    if kind is _METHOD:
+        inner = function.__func__
+        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+            return function(x, y, z)
+    elif (kind is _FUNCTION and id(function.__code__) in READY) or (
+        kind is type and id(function) in READY
+    ):
+        return function(x, y, z)
+    return call(function, x, y, z)
+
+
+install(CALL, call)
+install(FIRST, first_call)
+_QUICK: dict[int, Callable[..., Any]] = {
+    0: call_with_none,
+    1: call_with_one,
+    2: call_with_two,
+    3: call_with_three,
+}
+for _count, _entry in _QUICK.items():
+    install(ENTRIES[_count], _entry)

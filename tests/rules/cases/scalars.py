@@ -1,0 +1,62 @@
+"""Python numbers: ``math``, ``statistics``, built-in functions, operators."""
+
+import math
+import statistics
+
+import numpy as np
+
+from .inputs import x, y
+
+CASES = {
+    "math.sqrt": (math.sqrt, x),
+    "math.exp": (math.exp, x),
+    "math.exp2": (math.exp2, x),
+    "math.expm1": (math.expm1, x),
+    "math.log": (math.log, x),
+    "math.log base": (lambda v: math.log(v, 3.0), x),
+    "math.log both": (lambda v, b: math.log(v, b), x, y),
+    "math.log2": (math.log2, x),
+    "math.log10": (math.log10, x),
+    "math.log1p": (math.log1p, x),
+    "math.sin": (math.sin, x),
+    "math.cos": (math.cos, x),
+    "math.tan": (math.tan, x),
+    "math.asin": (math.asin, x),
+    "math.acos": (math.acos, x),
+    "math.atan": (math.atan, x),
+    "math.atan2": (math.atan2, x, y),
+    "math.sinh": (math.sinh, x),
+    "math.cosh": (math.cosh, x),
+    "math.tanh": (math.tanh, x),
+    "math.asinh": (math.asinh, x),
+    "math.acosh": (math.acosh, y),
+    "math.atanh": (math.atanh, x),
+    "math.pow": (math.pow, x, y),
+    "math.cbrt": (math.cbrt, x),
+    "math.hypot": (math.hypot, x, y),
+    "math.hypot of three": (lambda a, b: math.hypot(a, b, a * b), x, y),
+    "math.dist": (lambda a, b: math.dist((a, b), (b, 2.0)), x, y),
+    "math.fmod": (math.fmod, 5 * x, y),
+    "math.remainder": (math.remainder, 5 * x, y),
+    "math.modf": (lambda v: math.modf(v)[0], 5 * x),
+    "math.copysign": (lambda v: math.copysign(v, -2.0), x),
+    "math.degrees": (math.degrees, x),
+    "math.radians": (math.radians, x),
+    "math.fabs": (math.fabs, -x),
+    "math.erf": (math.erf, x),
+    "math.erfc": (math.erfc, x),
+    "math.fsum": (lambda a, b: math.fsum([a * b, a, 3.0]), x, y),
+    "math.prod": (lambda a, b: math.prod([a, b, a]), x, y),
+    "statistics.mean": (lambda a, b: statistics.mean([a * b, a]), x, y),
+    "abs": (abs, -x),
+    "pow": (pow, x, y),
+    "divmod": (lambda a, b: divmod(a, b)[1], 5 * x, y),
+    "float": (lambda v: float(v) ** 2, x),
+    "sum": (lambda a, b: sum([a * a, b, a * b]), x, y),
+    "min max": (lambda a, b: min(a, b) * max(a * a, b, 0.1), x, y),
+    "int power": (lambda v: v**3 + v**-2 + v**0, x),
+    "rpow": (lambda v: 2.0**v, x),
+    "rtruediv": (lambda v: 2.0 / v, x),
+    "rsub": (lambda v: (2.0 - v) ** 2, x),
+    "np on floats": (lambda v: np.sin(v) * np.exp(v), x),
+}
