@@ -38,20 +38,20 @@ class Particle:
         return 0.5 * (p.x * p.x + p.y * p.y + v.x * v.x + v.y * v.y)
 
 
-def particles():
-    """Move ten particles by a hundred steps."""
+def particles(x):
+    """Move ten particles by a hundred steps; `x` is used at the end only."""
     crowd = [Particle(1.0 + 0.1 * k, 0.5) for k in range(10)]
     for _ in range(100):
         for particle in crowd:
             particle.step(0.01)
-    return sum(particle.energy() for particle in crowd)
+    return x * sum(particle.energy() for particle in crowd)
 
 
-def numpy_loop():
-    """Smooth an array by explicit steps."""
-    u = np.sin(np.linspace(0.0, np.pi, 200))
+def numpy_loop(x, size):
+    """Smooth an array by explicit steps; `x` is used at the end only."""
+    u = np.sin(np.linspace(0.0, np.pi, size))
     for _ in range(200):
         new = np.copy(u)
         new[1:-1] = u[1:-1] + 0.4 * (u[2:] - 2.0 * u[1:-1] + u[:-2])
         u = np.maximum(new, 0.0)
-    return np.sum(u * u)
+    return x * np.sum(u * u)

@@ -25,7 +25,7 @@ from typing import Any
 from sciad.core.errors import TracingError
 from sciad.core.reach import LEAVES, kinds_near, kinds_of, worth_following
 from sciad.core.rewrite import CALL, is_rewritten, needs_no_rewriting, rewritten_code
-from sciad.core.rules import BY_CALLABLE, BY_NAME, READY
+from sciad.core.rules import BY_CALLABLE, BY_NAME, READY, READY_FUNCTIONS
 from sciad.core.sourceless import without_source
 from sciad.core.text import WRITTEN
 
@@ -97,6 +97,7 @@ class _Running:
             self.depth -= 1
             if self.depth == 0:
                 WRITTEN.clear()
+                READY_FUNCTIONS.clear()
             if self.depth == 0:
                 for function, (code, _) in STANDING.items():
                     function.__code__ = code

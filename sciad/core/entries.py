@@ -20,7 +20,7 @@ from sciad.core.dispatch import call
 from sciad.core.errors import LostDerivativeError
 from sciad.core.quick import unary
 from sciad.core.rewrite import CALL, ENTRIES, install
-from sciad.core.rules import BY_CALLABLE, READY, Elementwise
+from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, Elementwise
 from sciad.core.tracer import Array, Scalar
 
 __all__ = ["run"]
@@ -40,16 +40,37 @@ def run(function: Any, /, *args: Any, **kwargs: Any) -> Any:
             raise
 
 
+def is_ready_method(inner: Any) -> bool:
+    """Whether the function of a method was looked at before; noted for the next time."""
+    if type(inner) is not _FUNCTION or id(inner.__code__) not in READY:
+        return False
+    READY_FUNCTIONS.add(inner)
+    return True
+
+
+def is_ready_class(kind: type) -> bool:
+    """Whether a class was looked at before; noted for the next time."""
+    if id(kind) not in READY:
+        return False
+    READY_FUNCTIONS.add(kind)
+    return True
+
+
 def call_with_none(function: Any, /) -> Any:
     """``call(function)``, quicker."""
     kind = type(function)
     if kind is _METHOD:
         inner = function.__func__
-        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+        try:
+            known = inner in READY_FUNCTIONS
+        except TypeError:
+            known = False
+        if known or is_ready_method(inner):
             return function()
-    elif (kind is type and id(function) in READY) or (
-        kind is _FUNCTION and id(function.__code__) in READY
-    ):
+    elif kind is type:
+        if function in READY_FUNCTIONS or is_ready_class(function):
+            return function()
+    elif kind is _FUNCTION and id(function.__code__) in READY:
         return function()
     return call(function)
 
@@ -59,7 +80,11 @@ def call_with_one(function: Any, x: Any, /) -> Any:
     kind = type(function)
     if kind is _METHOD:
         inner = function.__func__
-        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+        try:
+            known = inner in READY_FUNCTIONS
+        except TypeError:
+            known = False
+        if known or is_ready_method(inner):
             return function(x)
         return call(function, x)
     if type(x) is Scalar:
@@ -107,11 +132,16 @@ def call_with_two(function: Any, x: Any, y: Any, /) -> Any:
     kind = type(function)
     if kind is _METHOD:
         inner = function.__func__
-        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+        try:
+            known = inner in READY_FUNCTIONS
+        except TypeError:
+            known = False
+        if known or is_ready_method(inner):
             return function(x, y)
-    elif (kind is _FUNCTION and id(function.__code__) in READY) or (
-        kind is type and id(function) in READY
-    ):
+    elif kind is type:
+        if function in READY_FUNCTIONS or is_ready_class(function):
+            return function(x, y)
+    elif kind is _FUNCTION and id(function.__code__) in READY:
         return function(x, y)
     return call(function, x, y)
 
@@ -121,11 +151,16 @@ def call_with_three(function: Any, x: Any, y: Any, z: Any, /) -> Any:
     kind = type(function)
     if kind is _METHOD:
         inner = function.__func__
-        if type(inner) is _FUNCTION and id(inner.__code__) in READY:
+        try:
+            known = inner in READY_FUNCTIONS
+        except TypeError:
+            known = False
+        if known or is_ready_method(inner):
             return function(x, y, z)
-    elif (kind is _FUNCTION and id(function.__code__) in READY) or (
-        kind is type and id(function) in READY
-    ):
+    elif kind is type:
+        if function in READY_FUNCTIONS or is_ready_class(function):
+            return function(x, y, z)
+    elif kind is _FUNCTION and id(function.__code__) in READY:
         return function(x, y, z)
     return call(function, x, y, z)
 

@@ -20,6 +20,7 @@ __all__ = [
     "BY_CALLABLE",
     "BY_NAME",
     "READY",
+    "READY_FUNCTIONS",
     "RULED",
     "Elementwise",
     "Linear",
@@ -149,10 +150,13 @@ class Substitute:
         The function, or its name ``"module.qualname"``.
     target : callable or str
         What is called instead; a string ``"module:name"`` is imported on first use.
+    always : bool
+        It is called also where no traced value is among the arguments.
     """
 
     function: Callable[..., Any] | str
     target: Callable[..., Any] | str
+    always: bool = False
     shortcut: Any = field(default=None, init=False, repr=False)
 
     @cached_property
@@ -172,6 +176,8 @@ BY_CALLABLE: dict[Any, "Rule"] = {}
 BY_NAME: dict[tuple[str, str], "Rule"] = {}
 #: By id: code and classes that the dispatcher has looked at and whose functions are just called.
 READY: set[int] = set()
+#: Functions with such code that were called as methods, such classes; empty when nothing runs.
+READY_FUNCTIONS: set[Any] = set()
 #: By id: code of functions with a rule, never in `READY`.
 RULED: set[int] = set()
 
@@ -268,6 +274,7 @@ def _look_again(key: Key) -> None:
     if code is not None:
         RULED.add(id(code))
     READY.clear()
+    READY_FUNCTIONS.clear()
 
 
 def unregister(key: Key) -> None:
@@ -358,12 +365,14 @@ def nondifferentiable(*functions: Key) -> None:
         register(function, Nondifferentiable(function))  # type: ignore[arg-type]
 
 
-def substitute(*functions: Key) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def substitute(
+    *functions: Key, always: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a function that stands in for others under differentiation."""
 
     def accept(target: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            register(function, Substitute(function, target))
+            register(function, Substitute(function, target, always))
         return target
 
     return accept
