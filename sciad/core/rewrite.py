@@ -21,8 +21,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sciad.core.errors import TracingError
-from sciad.core.source import FunctionSource, nested_codes, source_of
+from sciad.core.errors import SourceError
+from sciad.core.source import SYNTAX, FunctionSource, nested_codes, source_of
 from sciad.core.stores import guard_stores
 
 __all__ = [
@@ -66,7 +66,7 @@ def _is_intercepted(instruction: dis.Instruction) -> bool:
     name = instruction.opname
     if name.startswith("BINARY_OP"):
         return instruction.argrepr[:1] in "@%" or instruction.argrepr.endswith("=")
-    return name.startswith(("CALL", "STORE_SUBSCR", "STORE_SLICE", "BUILD_STRING"))
+    return name.startswith(("CALL", "CHECK_E", "STORE_SUBSCR", "STORE_SLICE", "BUILD_STRING"))
 
 
 def install(name: str, entry: Callable[..., Any]) -> None:
@@ -80,7 +80,7 @@ def rewritten_code(function: types.FunctionType) -> types.CodeType:
     if is_rewritten(code):
         return code
     if CALL not in function.__builtins__:  # type: ignore[attr-defined]
-        raise TracingError(f"{function.__qualname__} runs with built-in names of its own")
+        raise SourceError(f"{function.__qualname__} runs with built-in names of its own")
     return _compile(source_of(function))
 
 
@@ -101,7 +101,7 @@ def with_code(function: types.FunctionType, code: types.CodeType) -> Any:
 
 
 class _Interceptor(ast.NodeTransformer):
-    """Wraps every call, every ``@``, and what makes text."""
+    """Wraps every call, every ``@``, what makes text, and what ``except`` clauses name."""
 
     def __init__(self, untouched: frozenset[str]) -> None:
         self.untouched = untouched
@@ -116,6 +116,15 @@ class _Interceptor(ast.NodeTransformer):
         entry = ENTRIES[len(node.args)] if simple and len(node.args) < len(ENTRIES) else CALL
         name = ast.copy_location(ast.Name(entry, ast.Load()), node.func)
         return ast.copy_location(ast.Call(name, [node.func, *node.args], node.keywords), node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        self.generic_visit(node)
+        last = node.body[-1]
+        if isinstance(last, ast.Raise) and last.exc is None:
+            return node  # it tidies up, and lets the error go on
+        kinds = node.type or ast.Attribute(ast.Name(CALL, ast.Load()), "anything", ast.Load())
+        node.type = _helped("caught", [kinds], node.type or node)
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -137,7 +146,7 @@ class _Interceptor(ast.NodeTransformer):
         return node
 
 
-def _helped(helper: str, arguments: list[Any], node: ast.expr) -> ast.expr:
+def _helped(helper: str, arguments: list[Any], node: ast.AST) -> ast.expr:
     """Call of a helper, an attribute of the dispatcher, in the place of a node."""
     function = ast.Attribute(ast.Name(CALL, ast.Load()), helper, ast.Load())
     made = ast.copy_location(ast.Call(function, arguments, []), node)
@@ -171,10 +180,11 @@ def _compile(source: FunctionSource) -> types.CodeType:
         factory.type_params, scope.type_params = [], []  # type: ignore[attr-defined]
     module = ast.fix_missing_locations(ast.Module([factory], []))
     flags = original.co_flags & _FUTURE_FLAGS
-    compiled = compile(module, original.co_filename, "exec", flags=flags, dont_inherit=True)
+    with SYNTAX:
+        compiled = compile(module, original.co_filename, "exec", flags=flags, dont_inherit=True)
     code = _inner(_inner(_inner(compiled)))
     if code.co_freevars != original.co_freevars:
-        raise TracingError(
+        raise SourceError(
             f"the source of {original.co_qualname} does not match the running code",
             where=source.location(),
         )

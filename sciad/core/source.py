@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.errors import InputError, TracingError
+from sciad.core.errors import InputError, SourceError
 from sciad.core.freshness import is_fresh, lines_of
 from sciad.core.tree import flatten
 
@@ -27,7 +27,7 @@ from sciad.core.tree import flatten
 DAY = 86400.0
 _STARTED = time.time()
 
-__all__ = ["FunctionSource", "captured", "nested_codes", "rebind", "source_of"]
+__all__ = ["SYNTAX", "FunctionSource", "captured", "nested_codes", "rebind", "source_of"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -72,6 +72,9 @@ _files: dict[str, tuple[tuple[str, ...], dict[tuple[int, str], list[tuple[Any, s
 _sources: "weakref.WeakKeyDictionary[types.CodeType, tuple[FunctionNode, str | None]]"
 _sources = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
+#: Held where syntax trees are made and compiled: Python 3.11 raises SystemError if a thread does so
+#: in the middle of another one's (python/cpython issue 106905).
+SYNTAX = threading.RLock()
 
 
 def source_of(function: Callable[..., Any]) -> FunctionSource:
@@ -89,7 +92,7 @@ def source_of(function: Callable[..., Any]) -> FunctionSource:
 
     Raises
     ------
-    TracingError
+    SourceError
         If there is no source (built-in, ``exec``, standard input) or the file has changed.
 
     Examples
@@ -101,7 +104,7 @@ def source_of(function: Callable[..., Any]) -> FunctionSource:
     function = getattr(function, "__func__", function)
     if not isinstance(function, types.FunctionType):
         name = getattr(function, "__qualname__", repr(function))
-        raise TracingError(f"{name} is not a Python function: it has no source")
+        raise SourceError(f"{name} is not a Python function: it has no source")
     code = function.__code__
     found = _sources.get(code)
     if found is None:
@@ -122,7 +125,7 @@ def _find(code: types.CodeType) -> tuple[FunctionNode, str | None]:
     if len(matches) != 1 or (
         _edited_lately(code.co_filename) and not is_fresh(code, matches[0][0])
     ):
-        raise TracingError(
+        raise SourceError(
             f"the source of {code.co_qualname} does not match the running code",
             where=f"{code.co_filename}:{code.co_firstlineno}",
             hint="the file was changed after it was imported; import it again",
@@ -144,15 +147,16 @@ def _index(filename: str, code: types.CodeType) -> dict[tuple[int, str], list[tu
     if cached is not None and cached[0] == lines:
         return cached[1]
     if not lines:
-        raise TracingError(
+        raise SourceError(
             f"{code.co_qualname} has no source",
             where=f"{filename}:{code.co_firstlineno}",
             hint="define the function in a file or a notebook cell",
         )
     try:
-        module = ast.parse("".join(lines), filename)
+        with SYNTAX:
+            module = ast.parse("".join(lines), filename)
     except SyntaxError as error:
-        raise TracingError(
+        raise SourceError(
             f"the source of {code.co_qualname} cannot be parsed: {error.msg}",
             where=f"{filename}:{error.lineno}",
         ) from error

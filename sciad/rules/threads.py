@@ -5,7 +5,6 @@ gives them: the results are those of the plain program. A thread that is started
 it reaches traced values, since it may wait for the thread that starts it.
 """
 
-from concurrent.futures import Future
 from typing import Any
 
 from sciad.core.dispatch import call
@@ -21,6 +20,8 @@ def submit(executor: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """``executor.submit``."""
     if not reach_boxes([function, *args, *kwargs.values()]):
         return executor.submit(function, *args, **kwargs)
+    from concurrent.futures import Future  # its user has imported it; `import sciad` need not
+
     future: Future = Future()
     try:
         future.set_result(call(function, *args, **kwargs))
