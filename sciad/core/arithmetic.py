@@ -13,9 +13,9 @@ from sciad.core.buffer import constant
 from sciad.core.constants import OPERANDS, present
 from sciad.core.quick import binary, unary
 from sciad.core.rules import BY_CALLABLE
-from sciad.core.tracer import Array
+from sciad.core.tracer import Array, Scalar
 
-__all__ = ["quick_operators"]
+__all__ = ["matrix_product", "quick_operators"]
 
 
 def _quick(function: Callable[..., Any], general: Any, swapped: bool = False) -> Any:
@@ -38,8 +38,8 @@ def _quick(function: Callable[..., Any], general: Any, swapped: bool = False) ->
     return method
 
 
-def _linear(function: Callable[..., Any], q: float, other_way: Any) -> Any:
-    """Make the method of ``a + b`` or ``a - b``."""
+def _sum(other_way: Any) -> Any:
+    """Make the method of ``a + b``."""
 
     def method(self: Array, other: Any) -> Any:
         entries = self.tape
@@ -48,16 +48,41 @@ def _linear(function: Callable[..., Any], q: float, other_way: Any) -> Any:
             if type(other) is Array:
                 y = other.value
                 if other.tape is entries:
-                    out = function(x, y)
-                    if x.shape == y.shape:
-                        entries.append((self.node, 1.0, other.node, q, None))
-                    else:
-                        entries.append(
-                            (self.node, 1.0, x.shape, other.node, q, y.shape, None, None)
-                        )
+                    out = x + y
+                    entries.append(
+                        (self.node, 1.0, other.node, 1.0, None)
+                        if x.shape == y.shape
+                        else (self.node, 1.0, x.shape, other.node, 1.0, y.shape, None, None)
+                    )
                     return Array(out, self._trace.running, len(entries) - 1, entries)
             elif type(other) is float:
-                out = function(x, other)
+                out = x + other
+                entries.append((self.node, 1.0, None, None, None))
+                return Array(out, self._trace.running, len(entries) - 1, entries)
+        return other_way(self, other)
+
+    return method
+
+
+def _difference(other_way: Any) -> Any:
+    """Make the method of ``a - b``."""
+
+    def method(self: Array, other: Any) -> Any:
+        entries = self.tape
+        if entries is not None:
+            x = self.value
+            if type(other) is Array:
+                y = other.value
+                if other.tape is entries:
+                    out = x - y
+                    entries.append(
+                        (self.node, 1.0, other.node, -1.0, None)
+                        if x.shape == y.shape
+                        else (self.node, 1.0, x.shape, other.node, -1.0, y.shape, None, None)
+                    )
+                    return Array(out, self._trace.running, len(entries) - 1, entries)
+            elif type(other) is float:
+                out = x - other
                 entries.append((self.node, 1.0, None, None, None))
                 return Array(out, self._trace.running, len(entries) - 1, entries)
         return other_way(self, other)
@@ -140,6 +165,23 @@ def _negative(general: Any) -> Any:
     return method
 
 
+def matrix_product(a: Any, b: Any) -> Any:
+    """Multiply vectors and matrices, ``a @ b``; None where the general way is needed."""
+    if type(a) is not Array or type(b) is not Array:
+        return None
+    entries = a.tape
+    if entries is None or b.tape is not entries:
+        return None
+    x, y = a.value, b.value
+    if x.ndim > 2 or y.ndim > 2:
+        return None
+    out = x @ y
+    a.saved = b.saved = True
+    entries.append((a.node, b.node, x, y, None, None, None, None, None))
+    trace, slot = a._trace.running, len(entries) - 1
+    return Array(out, trace, slot, entries) if out.ndim else Scalar(out, trace, slot)
+
+
 def quick_operators(general: dict[str, Any]) -> dict[str, Any]:
     """Operator methods of arrays, before the general ones of the same names."""
     ways = {
@@ -157,9 +199,9 @@ def quick_operators(general: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         **ways,
-        "__add__": _linear(operator.add, 1.0, ways["__add__"]),
+        "__add__": _sum(ways["__add__"]),
         "__radd__": _shifted(operator.add, 1.0, ways["__radd__"]),
-        "__sub__": _linear(operator.sub, -1.0, ways["__sub__"]),
+        "__sub__": _difference(ways["__sub__"]),
         "__rsub__": _shifted(operator.sub, -1.0, ways["__rsub__"]),
         "__mul__": _product(ways["__mul__"]),
         "__rmul__": _product(ways["__rmul__"]),

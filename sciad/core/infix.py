@@ -4,6 +4,7 @@ import operator
 from typing import Any
 
 from sciad.core.apply import apply
+from sciad.core.arithmetic import matrix_product
 from sciad.core.reach import holds_boxes
 from sciad.core.rules import BY_CALLABLE, Substitute
 from sciad.core.text import WRITTEN, Text, check_read, is_text, keep_text, text_of
@@ -14,6 +15,9 @@ __all__ = ["OPERATORS"]
 
 def matmul(left: Any, right: Any) -> Any:
     """``left @ right`` by the rule of ``operator.matmul``, for sparse matrices of SciPy too."""
+    found = matrix_product(left, right)
+    if found is not None:
+        return found
     if is_wrapped(left) or is_wrapped(right):
         rule: Any = BY_CALLABLE.get(operator.matmul)
         if rule is not None:

@@ -8,7 +8,8 @@ for an operand that is constant:
 - ``(i, p, j, q, None)``: plain arrays of one shape, with the partial derivatives themselves;
 - ``(i, p, shape, j, q, shape, None, None)``: the same for two shapes;
 - ``(i, partial, x, out, None, None)``, ``(i, j, partial, partial, x, y, out)``: with functions;
-- ``(i, index, shape)``: an element or a slice.
+- ``(i, index, shape)``: an element or a slice;
+- ``(i, j, x, y, None, ...)`` of length 9: a product of vectors or matrices.
 
 All others are functions called with the slot and the `Adjoints`.
 
@@ -105,7 +106,7 @@ class ReverseTrace(Trace):
             entry = _real_arrays(rule.partials, out, inside, nodes)
             entries = self.entries
             entries.append(entry)
-            return Array(out, self, len(entries) - 1)
+            return Array(out, self, len(entries) - 1, entries if out.ndim else None)
         active = [(k, node) for k, node in enumerate(nodes) if node is not None]
         if is_real_scalar(out) and all(is_real_scalar(values[k]) for k, _ in active):
             return self._scalar(rule, out, inside, active)
@@ -290,7 +291,7 @@ class ReverseTrace(Trace):
                 found = found.tolist()
             for g, (i, factor) in zip(found, sources, strict=True):
                 if i is not None and g is not ZERO:
-                    slots[i] += g * factor
+                    slots[i] = slots[i] + g * factor
 
         self.entries.append(pull)
 
@@ -411,6 +412,28 @@ def _pass_on(slot: int, before: int, adjoints: Adjoints) -> None:
         adjoints.add(before, g)
 
 
+def _pull_product(entry: tuple, g: Any, adjoints: Adjoints) -> None:
+    """Pull back through ``x @ y``; ndarray.dot is twice as quick as @ on small matrices."""
+    i, j, x, y, *_ = entry
+    plain = type(g) is np.ndarray
+    if i is not None:
+        if x.ndim == 1:
+            ct = y @ g if y.ndim == 2 else g * y
+        elif y.ndim == 1:
+            ct = g[:, None] * y
+        else:
+            ct = g.dot(y.T) if plain else g @ y.T
+        adjoints.add(i, ct)
+    if j is not None:
+        if y.ndim == 1:
+            ct = g @ x if x.ndim == 2 else g * x
+        elif x.ndim == 1:
+            ct = x[:, None] * g
+        else:
+            ct = x.T.dot(g) if plain else x.T @ g
+        adjoints.add(j, ct)
+
+
 def _pull_broadcast(entry: tuple, g: Any, adjoints: Adjoints) -> None:
     """Pull back through a sum or product of arrays of different shapes."""
     i, p, x_shape, j, q, y_shape, _, _ = entry
@@ -451,8 +474,8 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False
                 size = len(entry)
                 if size == 4:
                     i, p, j, q = entry
-                    slots[i] += g * p
-                    slots[j] += g * q
+                    slots[i] = slots[i] + g * p  # not +=: others may hold an array without axes
+                    slots[j] = slots[j] + g * q
                     continue
                 slots[k] = ZERO
                 if size == 5:
@@ -469,7 +492,10 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False
                     continue
                 elif size == 2:
                     i, p = entry
-                    slots[i] += g * p
+                    slots[i] = slots[i] + g * p
+                    continue
+                elif size == 9:
+                    _pull_product(entry, g, adjoints)
                     continue
                 else:
                     _pull_broadcast(entry, g, adjoints)

@@ -10,6 +10,7 @@ import operator
 import numpy as np
 
 from sciad.core.adjoints import ZERO
+from sciad.core.arithmetic import matrix_product
 from sciad.core.buffer import operand
 from sciad.core.rules import BY_CALLABLE
 from sciad.core.tape import ReverseTrace
@@ -135,44 +136,21 @@ def product(a, b, *others, **options):
     """``np.matmul`` of vectors and matrices."""
     if others or options:
         return None
-    if type(a) is Array and type(b) is Array and a.tape is not None and b.tape is a.tape:
-        x, i, y, j, trace = a.value, a.node, b.value, b.node, a._trace.running
-        a.saved = b.saved = True
-    else:
-        found = _pair(a, b)
-        if found is None:
-            return None
-        x, i, y, j, trace = found
+    found = matrix_product(a, b)
+    if found is not None:
+        return found
+    found = _pair(a, b)
+    if found is None:
+        return None
+    x, i, y, j, trace = found
     if not 0 < x.ndim <= 2 or not 0 < y.ndim <= 2:
         return None
     out = x @ y
-
-    def pull(k, adjoints):
-        g = adjoints.take(k)
-        if g is ZERO:
-            return
-        if i is not None:
-            adjoints.add(i, _to_left(g, x, y))
-        if j is not None:
-            adjoints.add(j, _to_right(g, x, y))
-
-    return _boxed(trace, out, pull)
-
-
-def _to_left(g, x, y):
-    if x.ndim == 2:
-        if y.ndim == 2:  # ndarray.dot is twice as quick as @ on small matrices
-            return g.dot(y.T) if type(g) is np.ndarray else g @ y.T
-        return g[:, None] * y
-    return y @ g if y.ndim == 2 else g * y
-
-
-def _to_right(g, x, y):
-    if y.ndim == 2:
-        if x.ndim == 2:
-            return x.T.dot(g) if type(g) is np.ndarray else x.T @ g
-        return x[:, None] * g
-    return g @ x if x.ndim == 2 else g * x
+    trace.entries.append((i, j, x, y, None, None, None, None, None))
+    slot = len(trace.entries) - 1
+    if type(out) is np.ndarray:
+        return Array(out, trace, slot, trace.entries)
+    return Scalar(out, trace, slot)
 
 
 @shortcut(np.dot)
@@ -255,7 +233,7 @@ def from_numbers(values, *others, **options):
         parts = parts.tolist() if type(parts) is np.ndarray else parts
         for slot, part in zip(slots, parts, strict=True):
             if slot is not None:
-                adjoints.slots[slot] += part
+                adjoints.slots[slot] = adjoints.slots[slot] + part
 
     out = np.array(plain, float)
     made = _boxed(trace, out.reshape(shape) if len(shape) == 2 else out, pull)
