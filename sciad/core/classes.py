@@ -22,10 +22,10 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sciad.core.errors import TracingError
+from sciad.core.errors import SourceError
 from sciad.core.reach import LEAVES, kinds_near, kinds_of, worth_following
 from sciad.core.rewrite import CALL, is_rewritten, needs_no_rewriting, rewritten_code
-from sciad.core.rules import BY_CALLABLE, BY_NAME, READY, READY_FUNCTIONS
+from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, named
 from sciad.core.sourceless import without_source
 from sciad.core.text import WRITTEN
 
@@ -238,23 +238,29 @@ def settle(function: types.FunctionType, new: types.CodeType) -> None:
 
 
 def _has_named_rule(function: types.FunctionType) -> bool:
-    return (function.__module__ or "", function.__qualname__) in BY_NAME
+    return named(function) is not None
 
 
 def _template(*args: Any, **kwargs: Any) -> Any:
     return __sciad_first__("function", args, kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
-_TEMPLATE = _template.__code__
-_PLACE = _TEMPLATE.co_consts.index("function")
+def _generator_template(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    first = __sciad_first__("function", args, kwargs)  # type: ignore[name-defined]  # noqa: F821
+    return (yield from first)
+
+
+_TEMPLATE, _GENERATOR = _template.__code__, _generator_template.__code__
 
 
 def _stub(function: types.FunctionType) -> types.CodeType:
     """Code that has the function rewritten when it is first called."""
     code = function.__code__
-    constants = list(_TEMPLATE.co_consts)
-    constants[_PLACE] = weakref.ref(function)
-    return _TEMPLATE.replace(
+    # Python wants code of the same kind: that of a generator for a generator
+    template = _GENERATOR if code.co_flags & inspect.CO_GENERATOR else _TEMPLATE
+    constants = list(template.co_consts)
+    constants[constants.index("function")] = weakref.ref(function)
+    return template.replace(
         co_consts=tuple(constants),
         co_freevars=code.co_freevars,
         co_name=code.co_name,
@@ -266,7 +272,7 @@ def _stub(function: types.FunctionType) -> types.CodeType:
 
 def is_stub(code: types.CodeType) -> bool:
     """Whether code stands for that of a method that was not called yet."""
-    return code.co_code == _TEMPLATE.co_code
+    return code.co_code in (_TEMPLATE.co_code, _GENERATOR.co_code)
 
 
 def first_call(reference: Callable[[], Any], args: tuple, kwargs: dict) -> Any:
@@ -307,7 +313,7 @@ def _rewrite(
     own = _with_own_code(function, code)
     try:
         new = rewritten_code(own)
-    except TracingError:
+    except SourceError:
         new = None
     return new, tuple(kinds_near(own, ()))
 
