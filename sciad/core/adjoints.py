@@ -15,6 +15,7 @@ __all__ = [
     "Adjoints",
     "Kept",
     "add_at",
+    "contents",
     "fit",
     "ghost",
     "in_precision",
@@ -123,8 +124,9 @@ class Kept:
         """Give back the array, or a copy of it, to keep."""
         if array.size <= SMALL:
             return array.copy("K")
-        if array.flags.writeable and id(array) not in self.large:
-            self.large[id(array)] = (array, fingerprint(array))
+        source = _written_through(array)
+        if source is not None and id(source) not in self.large:
+            self.large[id(source)] = (source, fingerprint(source))
         return array
 
     def verify(self) -> None:
@@ -136,6 +138,19 @@ class Kept:
                     " after it was used with traced values",
                     hint="work on a copy made inside the differentiated function (np.copy)",
                 )
+
+
+def _written_through(array: np.ndarray) -> np.ndarray | None:
+    """Array whose content tells whether somebody has written into the memory of `array`.
+
+    None if nobody can. A read-only array may be a view of one that is not.
+    """
+    source: Any = array
+    while isinstance(source, np.ndarray) and not source.flags.writeable:
+        source = source.base
+    if source is None or type(source) is bytes:
+        return None
+    return source if isinstance(source, np.ndarray) and source.size < array.size else array
 
 
 SMALL = 1024
@@ -151,6 +166,11 @@ def fingerprint(array: np.ndarray) -> int:
     lanes = np.bitwise_xor.reduce(words[:cut].reshape(-1, _LANES), axis=0)
     total = np.add.reduce(words)
     return hash((lanes.tobytes(), int(total), words[cut:].tobytes(), data[whole:].tobytes()))
+
+
+def contents(array: np.ndarray) -> Any:
+    """Give something that changes when an array is written."""
+    return array.tobytes() if array.size <= SMALL // 2 else fingerprint(array)
 
 
 # Cotangents --------------------------------------------------------------------------------------

@@ -4,8 +4,13 @@ An array may be replaced by a followed one only if nobody else can see the old o
 references: names, containers, closures, views (by their base) and C code all hold one. If the name
 in the statement holds the only one, the array is the statement's own. Otherwise an alias would be
 left behind, and an error is raised.
+
+Functions that get no traced value are not followed. What they give, containers with arrays in them,
+is gone through when it comes back: whatever only the container holds can be written.
 """
 
+import dataclasses
+import functools
 import sys
 import traceback
 import weakref
@@ -14,10 +19,18 @@ from typing import Any
 import numpy as np
 
 from sciad.core.buffer import constant, refuse_plain
-from sciad.core.errors import LostDerivativeError, SciadError, TracingError, user_location
+from sciad.core.errors import (
+    LostDerivativeError,
+    SciadError,
+    TracingError,
+    is_library,
+    user_location,
+)
+from sciad.core.reach import PLAIN, worth_following
+from sciad.core.swallowed import settled
 from sciad.core.tracer import is_wrapped, primal_of, shape_of
 
-__all__ = ["HELPERS", "adopt", "is_whole"]
+__all__ = ["HELPERS", "adopt", "adopt_parts", "is_whole"]
 
 
 def is_whole(array: np.ndarray) -> bool:
@@ -26,6 +39,73 @@ def is_whole(array: np.ndarray) -> bool:
     if base is None:
         return True
     return type(base) is np.ndarray and base.base is None and sys.getrefcount(base) == 3
+
+
+def adopt_parts(made: Any) -> Any:
+    """Box the arrays in a container or an object that was just made and only the caller holds.
+
+    Parameters
+    ----------
+    made : object
+        A dict, list, tuple, or an object of a class of the user's.
+
+    Returns
+    -------
+    object
+        The same object; another one if it is a tuple with arrays.
+    """
+    kind = type(made)
+    if kind is list:
+        _adopt_items(made, range(len(made)), made)
+    elif kind is dict:
+        _adopt_items(made, list(made), made.values())
+    elif issubclass(kind, tuple) and (kind is tuple or hasattr(kind, "_fields")):
+        return _adopt_tuple(made)
+    elif _is_users(kind.__module__):
+        attributes = getattr(made, "__dict__", None)
+        if type(attributes) is dict:
+            _adopt_items(attributes, list(attributes), attributes.values())
+        elif dataclasses.is_dataclass(kind):
+            for name in (f.name for f in dataclasses.fields(kind)):
+                if hasattr(made, name) and sys.getrefcount(getattr(made, name)) == 2:
+                    object.__setattr__(made, name, _adopted(getattr(made, name)))
+    return made
+
+
+_NO_PARTS = PLAIN - {np.ndarray, list, tuple, dict}
+
+
+def _adopt_items(container: Any, keys: Any, values: Any) -> None:
+    if _NO_PARTS.issuperset(map(type, values)):
+        return
+    for key in keys:
+        if sys.getrefcount(container[key]) == 2:  # the container's and the argument
+            part = _adopted(container[key])
+            if part is not container[key]:
+                container[key] = part
+
+
+def _adopt_tuple(made: tuple) -> tuple:
+    if _NO_PARTS.issuperset(map(type, made)):
+        return made
+    alone = [sys.getrefcount(made[k]) == 2 for k in range(len(made))]
+    parts = [_adopted(made[k]) if alone[k] else made[k] for k in range(len(made))]
+    if all(new is old for new, old in zip(parts, made, strict=True)):
+        return made
+    return tuple.__new__(type(made), parts)
+
+
+def _adopted(part: Any) -> Any:
+    if type(part) is not np.ndarray:
+        return adopt_parts(part)
+    return constant(part) if is_whole(part) and not weakref.getweakrefcount(part) else part
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_users(name: str) -> bool:
+    """Whether a module was written by the user: classes of libraries may count on plain arrays."""
+    module = sys.modules.get(name)
+    return worth_following(name) and not is_library(getattr(module, "__file__", None) or "")
 
 
 def adopt(array: Any, mark: int | None = None) -> Any:
@@ -43,6 +123,13 @@ def adopt(array: Any, mark: int | None = None) -> Any:
     """
     count = sys.getrefcount(array)
     error = _cause(sys.exc_info()[1])
+    if type(array) in (dict, list, tuple) and error.where == user_location():
+        raise LostDerivativeError(
+            f"a traced value is written into a plain array in a {type(array).__name__} that was not"
+            " created in the differentiated code, or that others hold too",
+            where=user_location(),
+            hint="copy it inside the function (copy.deepcopy), or create the array there",
+        ) from None
     if type(array) is not np.ndarray or (mark is not None and mark != id(array)):
         raise error
     if array.dtype.kind not in "fc":
@@ -56,6 +143,7 @@ def adopt(array: Any, mark: int | None = None) -> Any:
         count = sys.getrefcount(array)
     if count != _ALONE or weakref.getweakrefcount(array) or not is_whole(array):
         refuse(array)
+    settled(error)
     return constant(array)
 
 

@@ -2,17 +2,20 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from sciad.core.adjoints import in_precision
+from sciad.core.adjoints import contents, in_precision
+from sciad.core.adoption import is_whole
 from sciad.core.buffer import constant, operand, view
 from sciad.core.constants import computed, present
 from sciad.core.debugging import note_cut
-from sciad.core.errors import NotDifferentiableError, user_location
+from sciad.core.errors import NotDifferentiableError, TracingError, user_location
 from sciad.core.options import Options, write_out
+from sciad.core.outsiders import by_methods, has_outsider, refuse_dtype, standing_for_arrays
 from sciad.core.quick import binary, unary
 from sciad.core.rules import Elementwise, Linear, Nondifferentiable, Rule, Substitute, Vjp
 from sciad.core.scalars import needed_arguments, scalar_partial_value, single_partial
@@ -31,7 +34,7 @@ from sciad.core.tracer import (
     unwrap_constants,
 )
 
-__all__ = ["Primitive", "apply", "bind", "elementwise", "of_scalar"]
+__all__ = ["Primitive", "apply", "bind", "elementwise", "known_scalar", "of_scalar"]
 
 
 class Primitive(Protocol):
@@ -148,7 +151,9 @@ def apply(rule: Rule, function: Callable[..., Any], args: Sequence, kwargs: dict
 def elementwise(rule: Elementwise, function: Callable[..., Any], args: Sequence) -> Any:
     """Apply an elementwise rule without keyword arguments."""
     found: Any = None
-    if len(args) == 2:
+    if not rule.trusted:
+        pass
+    elif len(args) == 2:
         if type(args[0]) is Array or type(args[1]) is Array:
             found = binary(rule, function, args[0], args[1])
     elif len(args) == 1:
@@ -161,9 +166,15 @@ def elementwise(rule: Elementwise, function: Callable[..., Any], args: Sequence)
     if len(args) != len(rule.partials):
         if isinstance(function, np.ufunc) and len(args) == len(rule.partials) + 1:
             return _with_options(rule, function, args, {})
-        if rule.otherwise is None:
-            raise TypeError(f"{_name(function)} takes {len(rule.partials)} arguments")
-        return rule.otherwise(*args)
+        if rule.otherwise is not None:
+            return rule.otherwise(*args)
+        full = _with_defaults(function, args)
+        if len(full) != len(rule.partials):
+            raise TypeError(
+                f"{_name(function)} is called with {len(full)} arguments, its rule is about"
+                f" {len(rule.partials)}"
+            )
+        return elementwise(rule, function, full)
     if rule.on_complex is not None and any(dtype_of(a).kind == "c" for a in args):
         return rule.on_complex(*args)
     trace = None
@@ -177,12 +188,19 @@ def elementwise(rule: Elementwise, function: Callable[..., Any], args: Sequence)
             continue
         if found is not None and (trace is None or found.level > trace.level):
             trace = found
+    outsider = has_outsider(args)
+    if outsider and isinstance(function, np.ufunc):
+        made = standing_for_arrays(args)
+        if not has_outsider(made):
+            return elementwise(rule, function, made)
     if trace is None:
         if any(type(a) in (list, tuple) for a in args):  # of traced values?
             made = [as_array(a) if type(a) in (list, tuple) else a for a in args]
             if any(map(is_wrapped, made)):
                 return elementwise(rule, function, made)
         return _untraced(rule, function, args, {})
+    if outsider:
+        return by_methods(function, args)
     return _elementwise_below(rule, function, args, trace)
 
 
@@ -200,13 +218,18 @@ def of_scalar(rule: Elementwise, function: Callable[..., Any], x: Scalar) -> Sca
         plain = value
     if not partial:
         return None
-    out = function(value)
+    return known_scalar(rule, x, plain, function(value))
+
+
+def known_scalar(rule: Elementwise, x: Scalar, plain: float, out: Any) -> Scalar | None:
+    """Box `out`, a function of one traced real number; None where the general way is needed."""
     if type(out) is not float and type(out) is not np.float64:
         return None
+    partial: Any = rule.of_float
     try:
         p = partial(plain, out if type(out) is float else float(out))
     except (ArithmeticError, ValueError, TypeError):
-        p = scalar_partial_value(rule, 0, (value, out))
+        p = scalar_partial_value(rule, 0, (x.value, out))
     if type(p) is not float:
         if np.iscomplexobj(p):
             return None  # a mistake in a rule, which is reported there
@@ -238,17 +261,25 @@ def _elementwise_below(rule: Elementwise, function: Any, args: Sequence, trace: 
             arg = trace.keep(arg)
         values.append(arg)
         nodes.append(node)
-    out = elementwise(rule, function, values) if nested else function(*values)
+    if nested:
+        out = elementwise(rule, function, values)
+    else:
+        out = function(*values) if rule.trusted else _checked(function, values, {})
     inside = values
     if type(out) is complex or type(out) is Array:
         real = not any(dtype_of(v).kind == "c" for v in values)
         if real and dtype_of(out).kind == "c" and shape_of(out) == ():
             inside = [v + 0j for v in values]  # a root of a negative number
     dtype = dtype_of(out)
+    if dtype.kind in "mMO":
+        refuse_dtype(function, dtype)
     if dtype.kind in "fc" and any(getattr(v, "dtype", dtype) is not dtype for v in values):
         pairs = zip(inside, rule.partials, strict=True)
         inside = [v if p is None else in_precision(v, dtype) for v, p in pairs]
-    return trace.elementwise(rule, out, values, nodes, inside)
+    result = trace.elementwise(rule, out, values, nodes, inside)
+    if not rule.trusted:
+        _tie(result, out, args, values)
+    return result
 
 
 def _structured(rule: Linear | Vjp, function: Any, trace: Any, args: list, kwargs: dict) -> Any:
@@ -262,10 +293,15 @@ def _structured(rule: Linear | Vjp, function: Any, trace: Any, args: list, kwarg
     _check_arguments(rule, function, nodes, kwargs)
     if any(is_wrapped(v) for v in values):
         out = apply(rule, function, values, kwargs)
-    else:
+    elif rule.trusted:
         out = function(*values, **kwargs)
+    else:
+        out = _checked(function, values, kwargs)
     if type(rule) is Vjp:
-        return trace.vjp(rule, out, values, kwargs, nodes)
+        result = trace.vjp(rule, out, values, kwargs, nodes)
+        if not rule.trusted:
+            _tie(result, out, args, values)
+        return result
     assert isinstance(rule, Linear)
     (first,) = nodes if len(nodes) == 1 else (None,)
     if first == 0 and len(rule.argnums) == 1 and type(args[0]) is Array:
@@ -279,6 +315,37 @@ def _structured(rule: Linear | Vjp, function: Any, trace: Any, args: list, kwarg
             if _is_view(live, source):
                 return view(args[0], op, live)
     return trace.linear(rule, out, values, kwargs, nodes)
+
+
+def _checked(function: Any, values: Sequence, kwargs: dict) -> Any:
+    """Call a function of the user with plain values, into which it must not write."""
+    before = [contents(v) if type(v) is np.ndarray else None for v in values]
+    out = function(*values, **kwargs)
+    for k, (value, known) in enumerate(zip(values, before, strict=True)):
+        if known is not None and contents(value) != known:
+            raise TracingError(
+                f"{_name(function)} has a differentiation rule and writes into its argument {k},"
+                " which a rule cannot describe",
+                where=user_location(),
+                hint="give the rule to a function that works on a copy and returns it",
+            )
+    held = type(out) is np.ndarray and (sys.getrefcount(out) > 2 or not is_whole(out))
+    if held and not any(type(v) is np.ndarray and np.may_share_memory(out, v) for v in values):
+        return out.copy("K")  # the function has kept it, and may write into it again
+    return out
+
+
+def _tie(result: Any, out: Any, args: Sequence, values: Sequence) -> None:
+    """Let writes raise if a result has the memory of an argument: they would not reach it."""
+    out, values = primal_of(out), [primal_of(v) for v in values]
+    if type(out) is not np.ndarray:
+        return
+    for arg, value in zip(args, values, strict=True):
+        if type(value) is np.ndarray and np.may_share_memory(out, value):
+            for box in (result, arg):
+                if type(box) is Array:
+                    root = box if box.owner is None else box.owner
+                    root.shared, root.owned = True, False
 
 
 def _check_arguments(rule: Linear | Vjp, function: Any, nodes: dict, kwargs: dict) -> None:
@@ -314,7 +381,11 @@ def _untraced(rule: Rule, function: Any, args: Sequence, kwargs: dict) -> Any:
         plain = [present(a) if type(a) is Array else unwrap_constants(a) for a in args]
     else:
         plain = [unwrap_constants(a) for a in args]
-    out = function(*plain, **{k: unwrap_constants(v) for k, v in kwargs.items()})
+    plain_options = {k: unwrap_constants(v) for k, v in kwargs.items()}
+    if getattr(rule, "trusted", True):
+        out = function(*plain, **plain_options)
+    else:
+        out = _checked(function, plain, plain_options)
     if type(out) is not np.ndarray:
         return out
     for arg in args:
@@ -330,6 +401,8 @@ def _untraced(rule: Rule, function: Any, args: Sequence, kwargs: dict) -> Any:
 
 
 def _plain(function: Any, args: Sequence, kwargs: dict) -> Any:
+    if getattr(function, "__module__", None) == "_operator" and has_outsider(args):
+        return by_methods(function, args)
     note_cut(function, args)
     args, out = list(args), kwargs.get("out")
     if isinstance(function, np.ufunc) and len(args) > function.nin:
@@ -366,6 +439,7 @@ def _all_positional(function: Any, args: Sequence, kwargs: dict) -> tuple[list, 
     signature = _signature(function)
     if signature is not None:
         bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
         if not bound.kwargs:
             return list(bound.args), {}
     raise NotDifferentiableError(
@@ -373,6 +447,16 @@ def _all_positional(function: Any, args: Sequence, kwargs: dict) -> tuple[list, 
         where=user_location(),
         hint="pass its arguments by position",
     )
+
+
+def _with_defaults(function: Any, args: Sequence) -> Sequence:
+    """Give the arguments, followed by the default values of those that are left out."""
+    signature = None if isinstance(function, np.ufunc) else _signature(function)
+    if signature is None:
+        return args
+    bound = signature.bind(*args)
+    bound.apply_defaults()
+    return bound.args
 
 
 def _positional(function: Any, args: Sequence, kwargs: dict) -> tuple[list, dict]:

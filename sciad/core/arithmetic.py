@@ -165,7 +165,7 @@ def _negative(general: Any) -> Any:
     return method
 
 
-def matrix_product(a: Any, b: Any) -> Any:
+def matrix_product(a: Any, b: Any, function: Callable[..., Any] = operator.matmul) -> Any:
     """Multiply vectors and matrices, ``a @ b``; None where the general way is needed."""
     if type(a) is not Array or type(b) is not Array:
         return None
@@ -175,7 +175,7 @@ def matrix_product(a: Any, b: Any) -> Any:
     x, y = a.value, b.value
     if x.ndim > 2 or y.ndim > 2:
         return None
-    out = x @ y
+    out = function(x, y)
     a.saved = b.saved = True
     entries.append((a.node, b.node, x, y, None, None, None, None, None))
     trace, slot = a._trace.running, len(entries) - 1

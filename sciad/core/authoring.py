@@ -33,6 +33,10 @@ Part = Callable[..., Any]
 Parts = Part | Sequence[Part | None]
 
 
+#: Registrations that have not been undone, by function, from the first to the one that counts.
+_layers: dict[Any, list["Registration"]] = {}
+
+
 class Registration:
     """A rule that has been registered; ends with `undo`, or with the ``with`` block it heads.
 
@@ -53,14 +57,26 @@ class Registration:
             # Python itself calls operators: no call in the source that could be intercepted
             setattr(self._owner, key.__name__, _operator(key, rule))
         restore(key, rule)
+        _layers.setdefault(key, []).append(self)
 
     def undo(self) -> None:
-        """Give the function back the rule it had before, or none."""
-        if self._active:
-            self._active = False
-            restore(self.key, self._before)
-            if self._owner is not None:
-                setattr(self._owner, self.key.__name__, self.key)
+        """Give the function back the rule it had before, or none; one given later stays."""
+        if not self._active:
+            return
+        self._active = False
+        layers = _layers[self.key]
+        place = layers.index(self)
+        del layers[place]
+        if place < len(layers):
+            layers[place]._before = self._before
+            return
+        if not layers:
+            del _layers[self.key]
+        before = self._before
+        restore(self.key, before)
+        if self._owner is not None:
+            method = self.key if before is None else _operator(self.key, before)
+            setattr(self._owner, self.key.__name__, method)
 
     def __enter__(self) -> "Registration":
         return self
@@ -162,6 +178,9 @@ def rule(
         "nondifferentiable": nondifferentiable or None,
     }
     given = [name for name, value in kinds.items() if value is not None]
+    for name, part in (("residual", residual), ("solve", solve), ("substitute", substitute)):
+        if part is not None:
+            _callable(part, name)
     if len(given) > 1:
         raise InputError(f"rule: {' and '.join(given)} were given, but a rule has one kind")
     _check_options(given, transpose=argnums, residual=solve if tol is None else tol)
@@ -172,7 +191,7 @@ def rule(
 
     def make(key: Any) -> Rule:
         if partials is not None:
-            return Elementwise(key, _checked_partials(key, partials))
+            return Elementwise(key, _checked_partials(key, partials), trusted=False)
         if transpose is not None:
             return _linear(key, transpose, argnums)
         if residual is not None:
@@ -299,8 +318,13 @@ def _takes(function: Part, count: int) -> bool:
 
 def _linear(key: Any, transpose: Parts, argnums: int | Sequence[int] | None) -> Linear:
     found = _tuple(transpose, "transpose")
-    numbers = tuple(range(len(found))) if argnums is None else argnums
-    numbers = (numbers,) if isinstance(numbers, int) else tuple(numbers)
+    given: Any = range(len(found)) if argnums is None else argnums
+    numbers = tuple(given) if isinstance(given, Sequence) else (given,)
+    if not all(type(k) is int and k >= 0 for k in numbers):
+        raise InputError(
+            f"rule of {function_name(key)}: argnums must be numbers of arguments (0, 1, ...), not"
+            f" {argnums!r}"
+        )
     if len(numbers) != len(found) or None in found:
         raise InputError(
             f"rule of {function_name(key)}: {len(found)} transposes for the argnums {numbers}",
@@ -309,7 +333,7 @@ def _linear(key: Any, transpose: Parts, argnums: int | Sequence[int] | None) -> 
     parts = zip(numbers, found, strict=True)
     checked = tuple(Checked(key, "transpose", k, f, -1) for k, f in parts if f is not None)
     # forward mode calls the function on tangents, which outer transformations may follow
-    return Linear(functools.partial(run_followed, key), numbers, checked)
+    return Linear(functools.partial(run_followed, key), numbers, checked, trusted=False)
 
 
 def _general(key: Any, vjp: Parts | None, jvp: Parts | None) -> Vjp:
@@ -324,9 +348,10 @@ def _general(key: Any, vjp: Parts | None, jvp: Parts | None) -> Vjp:
             raise InputError(
                 f"rule of {function_name(key)}: vjp and jvp are about different arguments"
             )
-        return Vjp(key, pulled, pushed)
+        return Vjp(key, pulled, pushed, trusted=False)
     assert pushed is not None
-    return Vjp(key, tuple(f and Transposed(k, f) for k, f in enumerate(pushed)), pushed)
+    transposed = tuple(f and Transposed(k, f) for k, f in enumerate(pushed))
+    return Vjp(key, transposed, pushed, trusted=False)
 
 
 # Operators of classes -----------------------------------------------------------------------------

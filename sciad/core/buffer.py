@@ -213,7 +213,8 @@ def prepare_write(root: Array) -> None:
         settle(root)
     if root.shared:
         raise TracingError(
-            "an argument is written in place whose memory is also that of another argument",
+            "an array is written in place whose memory is also that of another argument, or of"
+            " another result of a function",
             where=user_location(),
             hint="pass a copy: x.copy()",
         )

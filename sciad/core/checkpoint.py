@@ -11,12 +11,11 @@ from sciad.core.apply import bind
 from sciad.core.captured import Captured
 from sciad.core.entries import run as run_followed
 from sciad.core.errors import LostDerivativeError, TracingError, user_location
-from sciad.core.running import ReverseRun, name_of, unrecorded
+from sciad.core.running import ReverseRun, memory_of, name_of, overlapping, unrecorded
 from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import (
     Array,
     Trace,
-    current,
     dtype_of,
     level_of,
     primal_of,
@@ -25,7 +24,19 @@ from sciad.core.tracer import (
 )
 from sciad.core.tree import TreeDef, unflatten
 
-__all__ = ["Suspended", "checkpoint", "compare", "own_memory", "refuse_escaped", "suspended"]
+__all__ = [
+    "Suspended",
+    "checkpoint",
+    "compare",
+    "own_memory",
+    "refuse_escaped",
+    "refuse_writes",
+    "suspended",
+    "tied",
+]
+
+#: Numbers of results and of inputs that share memory.
+Ties = tuple[frozenset[int], frozenset[int]]
 
 
 def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +94,8 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
         if type(top_trace(captured.leaves)) is not ReverseTrace:
             return run_followed(fun, *args, **kwargs)
         part = _Part(captured, name_of(fun))
-        outputs, treedef, _ = part.outputs(captured.leaves, frozenset())
+        outputs, treedef, ties = part.outputs(captured.leaves, frozenset())
+        refuse_writes(outputs, captured.leaves, ties)
         return unflatten(treedef, outputs)
 
     return checkpointed
@@ -97,24 +109,19 @@ class _Part:
 
     def outputs(
         self, leaves: Sequence[Any], moving: frozenset[int]
-    ) -> tuple[list[Any], TreeDef, list[int]]:
-        """Leaves and structure of the result, and which leaves share memory with an argument.
+    ) -> tuple[list[Any], TreeDef, Ties]:
+        """Leaves and structure of the result, and what of them shares memory.
 
         `moving` are the leaves that are traced further up.
         """
         trace = top_trace(leaves)
         if type(trace) is not ReverseTrace:
             found, treedef = unrecorded(*self.partial(leaves, sorted(moving)))
-            results = own_memory(found, leaves)
-            pairs = zip(results, found, strict=True)
-            return results, treedef, [k for k, (new, old) in enumerate(pairs) if new is not old]
+            return own_memory(found, leaves), treedef, tied(found, leaves)
         rule = _Recomputed(self, trace, leaves, moving)
         results = list(bind(rule, *leaves))
-        for k in rule.aliases:  # a write would have to reach the argument, too
-            if type(results[k]) is Array:
-                results[k].shared = True
         assert rule.treedef is not None
-        return results, rule.treedef, rule.aliases
+        return results, rule.treedef, rule.ties
 
     def partial(
         self, leaves: Sequence[Any], moving: Sequence[int]
@@ -144,12 +151,12 @@ class _Recomputed:
         self.active = [k for k, leaf in enumerate(leaves) if trace_of(leaf) is trace]
         self.moving = moving | set(self.active)
         self.treedef: TreeDef | None = None
-        self.aliases: list[int] = []
+        self.ties: Ties = frozenset(), frozenset()
 
     def value(self, *leaves: Any) -> tuple:
         """Call without recording."""
         with suspended(self.trace, self.name):
-            outputs, self.treedef, self.aliases = self.part.outputs(leaves, self.moving)
+            outputs, self.treedef, self.ties = self.part.outputs(leaves, self.moving)
         refuse_escaped(outputs, self.trace, self.name)
         return tuple(outputs)
 
@@ -202,21 +209,33 @@ def suspended(trace: Trace, name: str) -> Iterator[None]:
 
 
 def own_memory(results: Sequence[Any], leaves: Sequence[Any]) -> list[Any]:
-    """Results, copied where they share memory with an input."""
-    arrays = [_memory(leaf) for leaf in leaves]
-    arrays = [a for a in arrays if a is not None]
-
-    def shares(value: Any) -> bool:
-        memory = _memory(value)
-        return memory is not None and any(np.may_share_memory(memory, a) for a in arrays)
-
-    return [np.copy(value) if shares(value) else value for value in results]
+    """Results, copied where they share memory with an input, or with each other."""
+    copied = tied(results, leaves)[0]
+    return [np.copy(value) if k in copied else value for k, value in enumerate(results)]
 
 
-def _memory(value: Any) -> Any:
-    while type(value) is Array:
-        value = current(value)
-    return value if type(value) is np.ndarray else None
+def tied(results: Sequence[Any], leaves: Sequence[Any]) -> Ties:
+    """Numbers of the results that share memory with others or with inputs, and of these inputs."""
+    return overlapping(results, leaves), _sharing(leaves, results)
+
+
+def _sharing(leaves: Sequence[Any], results: Sequence[Any]) -> frozenset[int]:
+    arrays = [memory for value in results if (memory := memory_of(value)) is not None]
+    return frozenset(
+        k
+        for k, leaf in enumerate(leaves)
+        if (memory := memory_of(leaf)) is not None
+        and any(np.may_share_memory(memory, array) for array in arrays)
+    )
+
+
+def refuse_writes(results: Sequence[Any], leaves: Sequence[Any], ties: Ties) -> None:
+    """Let writes raise that would have to be seen in another array, which has memory of its own."""
+    for values, places in zip((results, leaves), ties, strict=True):
+        for k in places:
+            if type(values[k]) is Array:
+                root = values[k].owner if values[k].owner is not None else values[k]
+                root.shared = True
 
 
 def refuse_escaped(outputs: Sequence[Any], trace: Trace, name: str) -> None:

@@ -22,6 +22,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from sciad.core.cached import RESULTS
 from sciad.core.errors import SourceError
 from sciad.core.reach import LEAVES, kinds_near, kinds_of, worth_following
 from sciad.core.rewrite import CALL, is_rewritten, needs_no_rewriting, rewritten_code
@@ -97,6 +98,7 @@ class _Running:
             self.depth -= 1
             if self.depth == 0:
                 WRITTEN.clear()
+                RESULTS.clear()
                 READY_FUNCTIONS.clear()
             if self.depth == 0:
                 for function, (code, _) in STANDING.items():

@@ -74,6 +74,8 @@ def _boxed(result: np.ndarray, lent: list) -> Any:
         for array, box in lent:
             if result is array:
                 return box
+            if not result.size:
+                return constant(result.copy())  # no memory to share
             if np.may_share_memory(result, array):
                 return NotImplemented
     return constant(result)

@@ -225,7 +225,7 @@ class Watch:
         text = linecache.getline(file, int(line)).strip() if line.isdigit() else ""
         self.warn(
             f"a cotangent becomes infinite or not a number, backwards through {self.name}, at or"
-            f" {place}" + (f": {text}" if text else ""),
+            f" just before {place}" + (f": {text}" if text else ""),
             NonFiniteWarning,
         )
 

@@ -7,6 +7,7 @@ they are.
 """
 
 import collections
+import dataclasses
 import functools
 import inspect
 import itertools
@@ -18,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.adoption import HELPERS, is_whole
+from sciad.core.adoption import HELPERS, adopt_parts, is_whole
 from sciad.core.apply import apply, elementwise
 from sciad.core.buffer import constant, refuse_plain
+from sciad.core.cached import forget, remembered
 from sciad.core.classes import (
     RUNNING,
     expect_unseen_calls,
@@ -32,6 +34,7 @@ from sciad.core.classes import (
 from sciad.core.errors import (
     SCIAD_DIRECTORY,
     LostDerivativeError,
+    SourceError,
     TracingError,
     user_location,
 )
@@ -59,8 +62,10 @@ from sciad.core.rules import (
     Rule,
     Substitute,
     lookup,
+    named,
 )
 from sciad.core.sourceless import Namespace, without_source
+from sciad.core.swallowed import HANDLERS, settled
 from sciad.core.text import WRITTEN, check_read
 from sciad.core.tracer import (
     Array,
@@ -131,7 +136,8 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
     try:
         rule = BY_CALLABLE.get(function)
-    except TypeError:
+    except TypeError as error:
+        settled(error)
         rule = None
     boxed = holds_boxes(args)
     if WRITTEN.any and reads_numbers(function):
@@ -156,7 +162,11 @@ def _by_rule(rule: Rule, function: Any, args: tuple, kwargs: dict, boxed: bool) 
     # a substitute may be given a function that reaches traced values, or stand for one
     if boxed or (
         type(rule) is Substitute
-        and (any(map(_may_reach_traced, args)) or getattr(function, "__closure__", None))
+        and (
+            rule.always
+            or any(map(_may_reach_traced, args))
+            or getattr(function, "__closure__", None)
+        )
     ):
         result = apply(rule, function, args, kwargs)
         if type(result) is np.ndarray and sys.getrefcount(result) == 2 and is_whole(result):
@@ -236,7 +246,9 @@ def _call_function(function: types.FunctionType, args: tuple, kwargs: dict, boxe
             plan.ready = True
     name = plan.name or (function.__module__ or "", function.__qualname__)
     if name in BY_NAME:
-        return _by_rule(BY_NAME[name], function, args, kwargs, boxed)
+        rule = named(function)
+        if rule is not None:
+            return _by_rule(rule, function, args, kwargs, boxed)
     if plan.kinds and plan.epoch != RUNNING.epoch:
         epoch = RUNNING.epoch
         meet(plan.kinds)
@@ -268,7 +280,7 @@ def _followed(function: types.FunctionType, plan: _Plan, args: tuple) -> Callabl
             return function  # its class was met just now: it has been given other code already
         try:
             plan.new_code = rewritten_code(function)  # last: other threads rely on it
-        except TracingError:
+        except SourceError:
             plan.sourceless = True
     if plan.sourceless:
         expect_unseen_calls()
@@ -299,9 +311,7 @@ def _reaches_traced(function: types.FunctionType, plan: _Plan, args: tuple, kwar
     """Whether an unboxed argument, a closure cell or a global may lead to a traced value."""
     if not _harmless(args) or (kwargs and not _harmless(kwargs.values())):
         return True
-    if function.__closure__ and not _harmless(_cell_values(function)):
-        return True
-    if function.__defaults__ and not _harmless(function.__defaults__):
+    if (function.__closure__ or function.__defaults__) and not _harmless(_cell_values(function)):
         return True
     if plan.names:
         scope = function.__globals__
@@ -324,9 +334,10 @@ def _harmless(values: Any) -> bool:
     return True
 
 
-def _cell_values(function: types.FunctionType) -> list[Any]:
-    values = []
-    for cell in function.__closure__ or ():
+def _cell_values(function: Any) -> list[Any]:
+    """Values of the closure and the defaults of a function."""
+    values = list(getattr(function, "__defaults__", None) or ())
+    for cell in getattr(function, "__closure__", None) or ():
         try:
             values.append(cell.cell_contents)
         except ValueError:  # not bound yet
@@ -357,11 +368,15 @@ def _call_builtin(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
         if key is not None:
             kwargs = {**kwargs, "key": Following(key)}
     if not boxed:
+        if type(getattr(function, "__self__", None)) is _CACHED:
+            forget(function.__self__)
         return call_foreign(function, args, kwargs, boxed)
     if getattr(function, "__objclass__", None) is np.ndarray and is_wrapped(args[0]):
         return getattr(args[0], function.__name__)(*args[1:], **kwargs)
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
+        if function.__name__ == "__call__":
+            return call(owner, *args, **kwargs)
         return call_method(owner, function.__name__, args, kwargs)
     member = getattr(type(owner), getattr(function, "__name__", ""), None)
     rule = BY_CALLABLE.get(member) if type(member) in _MEMBERS else None
@@ -392,9 +407,13 @@ def _call_partial(function: functools.partial, args: tuple, kwargs: dict, boxed:
 
 
 def _call_cached(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
-    """Call without the cache, which must not keep traced values."""
-    if boxed or reach_boxes([*args, *kwargs.values()]):
-        return call(function.__wrapped__, *args, **kwargs)
+    """Call without the function's own cache, which must not keep traced values."""
+    if (
+        boxed
+        or reach_boxes([*args, *kwargs.values()])
+        or not _harmless(_cell_values(function.__wrapped__))
+    ):
+        return remembered(function, args, kwargs, call)
     return function(*args, **kwargs)
 
 
@@ -412,9 +431,19 @@ def _call_class(kind: type, args: tuple, kwargs: dict, boxed: bool) -> Any:
         return _call_builtin(kind, args, kwargs, boxed)
     if id(kind) not in RUNNING.met:
         meet((kind,))
+    if _has_factories(kind):
+        return adopt_parts(kind(*args, **kwargs))
     if id(kind) in RUNNING.met and not reads_numbers(kind):
         READY.add(id(kind))
     return kind(*args, **kwargs)
+
+
+def _has_factories(kind: type) -> bool:
+    """Whether a dataclass makes default values by calls that are not in followed code."""
+    fields = getattr(kind, "__dataclass_fields__", None)
+    if not fields:
+        return False
+    return any(f.default_factory is not dataclasses.MISSING for f in fields.values())
 
 
 def _call_object(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
@@ -479,7 +508,7 @@ def _any_traced(values: Any) -> bool:
     return False
 
 
-for _name, _part in {**OPERATORS, **HELPERS}.items():
+for _name, _part in {**OPERATORS, **HELPERS, **HANDLERS}.items():
     setattr(call, _name, _part)
 give(Scalar, {"__array_function__": _array_function})
 give(Array, {"__array_function__": _array_function})

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sciad.core.adoption import is_whole
-from sciad.core.apply import of_scalar
+from sciad.core.apply import known_scalar, of_scalar
 from sciad.core.buffer import constant
 from sciad.core.classes import FIRST, RUNNING, first_call, meet_objects
 from sciad.core.dispatch import call
@@ -21,6 +21,7 @@ from sciad.core.errors import LostDerivativeError
 from sciad.core.quick import unary
 from sciad.core.rewrite import CALL, ENTRIES, install
 from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, Elementwise
+from sciad.core.swallowed import NOTHING_SWALLOWED, settled
 from sciad.core.tracer import Array, Scalar
 
 __all__ = ["run"]
@@ -30,7 +31,7 @@ _METHOD, _FUNCTION, _BUILTIN = types.MethodType, types.FunctionType, types.Built
 
 def run(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`call` of the function that a transformation differentiates."""
-    with RUNNING:
+    with RUNNING, NOTHING_SWALLOWED:
         meet_objects(args)
         try:
             return call(function, *args, **kwargs)
@@ -90,7 +91,8 @@ def call_with_one(function: Any, x: Any, /) -> Any:
     if type(x) is Scalar:
         try:
             rule = BY_CALLABLE.get(function)
-        except TypeError:
+        except TypeError as error:
+            settled(error)
             rule = None
         if type(rule) is Elementwise:
             value, partial = x.value, rule.of_float
@@ -103,15 +105,18 @@ def call_with_one(function: Any, x: Any, /) -> Any:
                         p = None
                     if type(p) is float:
                         return Scalar(out, x._trace.running, x.slot, x.factor * p)
-            found = of_scalar(rule, function, x)
+                found = known_scalar(rule, x, value, out)
+            else:
+                found = of_scalar(rule, function, x)
             if found is not None:
                 return found
     elif type(x) is Array:
         try:
             rule = BY_CALLABLE.get(function)
-        except TypeError:
+        except TypeError as error:
+            settled(error)
             rule = None
-        if type(rule) is Elementwise:
+        if type(rule) is Elementwise and rule.trusted:
             found = unary(rule, function, x)
             if found is not None:
                 return found

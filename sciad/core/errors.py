@@ -6,6 +6,7 @@ input, ``TypeError`` for things that cannot be traced), so that existing ``excep
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -19,7 +20,10 @@ __all__ = [
     "NotDifferentiableError",
     "SciadError",
     "SciadWarning",
+    "SourceError",
     "TracingError",
+    "is_library",
+    "library_call",
     "user_location",
 ]
 
@@ -58,15 +62,43 @@ class InputError(SciadError, ValueError):
     """An argument of a sciad function is not what it must be."""
 
 
-class TracingError(SciadError, TypeError):
+class _Open(threading.local):
+    """Errors that a running transformation has not got over yet (`sciad.core.swallowed`)."""
+
+    def __init__(self) -> None:
+        self.errors: list[SciadError] | None = None  # none while no transformation runs
+        self.starts: list[int] = []
+
+
+OPEN = _Open()
+
+
+class _Deviation(SciadError, TypeError):
+    """An error that the plain program would not have raised."""
+
+    deviates = True
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what, where=where, hint=hint)
+        if self.deviates and OPEN.errors is not None:
+            OPEN.errors.append(self)
+
+
+class TracingError(_Deviation):
     """A traced value was used in a way that cannot be followed."""
+
+
+class SourceError(TracingError):
+    """The source of a function cannot be read: it may be run as it is."""
+
+    deviates = False
 
 
 class LostDerivativeError(TracingError):
     """Going on would drop a derivative silently; sciad stops instead."""
 
 
-class NotDifferentiableError(SciadError, TypeError):
+class NotDifferentiableError(_Deviation):
     """The function has no derivative that could be given."""
 
 
@@ -120,14 +152,38 @@ def user_location() -> str:
         if filename.startswith((*skipped, "<frozen")):
             continue
         place = f"{filename}:{frame.f_lineno}"
-        if not _is_library(filename):
+        if not is_library(filename):
             return place
         if fallback == "<unknown>":
             fallback = place
     return fallback
 
 
-def _is_library(filename: str) -> bool:
+def library_call() -> str | None:
+    """Name of the library function in which the user's code is now, as the user would write it."""
+    called = None
+    for frame in _frames(sys._getframe(1)):
+        filename = frame.f_code.co_filename
+        if filename.startswith((SCIAD_DIRECTORY, "<frozen")):
+            continue
+        if not is_library(filename):
+            break
+        if "<locals>" not in frame.f_code.co_qualname:  # decorators name their wrappers so
+            called = frame
+    return None if called is None else _public_name(called)
+
+
+def _public_name(frame: FrameType) -> str:
+    module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_qualname
+    parts = module.split(".")
+    while len(parts) > 1 and parts[-1].startswith("_"):
+        parts.pop()
+    short = ".".join(parts)
+    return f"{short if hasattr(sys.modules.get(short), name) else module}.{name}"
+
+
+def is_library(filename: str) -> bool:
+    """Whether a file belongs to Python or to an installed package."""
     installed = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
     return filename.startswith(_LIBRARY) or any(part in filename for part in installed)
 

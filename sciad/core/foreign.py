@@ -10,13 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.adoption import is_whole
+from sciad.core.adoption import adopt_parts, is_whole
 from sciad.core.apply import apply
 from sciad.core.buffer import constant, prepare_write
-from sciad.core.errors import LostDerivativeError, SciadError, TracingError, user_location
+from sciad.core.errors import (
+    LostDerivativeError,
+    SciadError,
+    TracingError,
+    library_call,
+    user_location,
+)
 from sciad.core.rules import lookup
+from sciad.core.swallowed import settled
 from sciad.core.text import WRITTEN, is_text, keep_text
-from sciad.core.tracer import Array, as_array, primal_of, trace_of, unwrap_constants, window
+from sciad.core.tracer import Array, Scalar, as_array, primal_of, trace_of, unwrap_constants, window
 
 __all__ = ["call_foreign", "call_unfollowed", "fresh", "reads_numbers"]
 
@@ -50,6 +57,9 @@ _READERS = frozenset(
 )
 
 
+_NO_PARTS = frozenset({float, int, str, bool, complex, type(None), np.float64, Scalar, Array})
+
+
 def fresh(function: Any, args: tuple, kwargs: dict) -> Any:
     """Call as it is; a new array that nobody else holds becomes one that can be written."""
     try:
@@ -58,7 +68,12 @@ def fresh(function: Any, args: tuple, kwargs: dict) -> Any:
         rule = lookup(function)
         if rule is None or "__array__ method not producing" not in str(error):
             raise
+        settled(error)
         return apply(rule, function, [_array_of(a) for a in args], kwargs)
+    except TypeError as error:  # an object has given a traced value
+        if "returned non-" not in str(error) or not _comes_from_boxes(error):
+            raise
+        raise _lost(function) from error
     if type(result) is np.ndarray and sys.getrefcount(result) == 2 and is_whole(result):
         return constant(result)
     return result
@@ -74,12 +89,14 @@ def call_unfollowed(function: Any, args: tuple, kwargs: dict, boxed: bool) -> An
     try:
         result = function(*args, **kwargs)
     except Exception as error:
-        if not boxed or isinstance(error, SciadError) or not _comes_from_boxes(error):
+        if not boxed or not _comes_from_boxes(error):
             raise
         raise _lost(function) from error
-    if type(result) is np.ndarray and sys.getrefcount(result) == 2 and is_whole(result):
-        return constant(result)
-    return result
+    if sys.getrefcount(result) != 2:
+        return result
+    if type(result) is np.ndarray:
+        return constant(result) if is_whole(result) else result
+    return result if type(result) in _NO_PARTS else adopt_parts(result)
 
 
 def call_foreign(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
@@ -170,21 +187,38 @@ def _named(error: LostDerivativeError, function: Any) -> LostDerivativeError:
     """Give the error the name of the function that was called."""
     if "has no differentiation rule" in error.what:
         return error
+    settled(error)
     return _lost(function)
 
 
 def _lost(function: Any) -> LostDerivativeError:
     name = getattr(function, "__qualname__", None) or type(function).__name__
+    if name == "fortran":
+        name = function.__name__.rpartition(" ")[2]  # "function dgetrf"
     module = getattr(function, "__module__", None)
     full = f"{module}.{name}" if module and module != "builtins" else name
+    outer = library_call()
+    if outer is None:
+        hint = "register one with sciad.rule"
+    else:
+        full = f"{full} (in {outer})"
+        hint = f"register one for {outer} with sciad.rule"
     return LostDerivativeError(
         f"{full} is called with a traced value and has no differentiation rule",
         where=user_location(),
-        hint="register one with sciad.rule, or pass sciad.stop_gradient(x) if the derivative is"
-        " not wanted",
+        hint=f"{hint}, or pass sciad.stop_gradient(x) if the derivative is not wanted",
     )
 
 
+#: What Python says where a number can never stand.
+_NO_NUMBERS = (
+    "'Scalar' object is not iterable",
+    "'Scalar' object is not an iterator",
+    "'Scalar' object is not callable",
+    "'Scalar' object is not subscriptable",
+    "cannot convert 'Scalar' object to bytes",
+    "expected str instance, Scalar found",
+)
 #: What Cython, SciPy's filters and MINPACK say of arguments that are no plain arrays.
 _COMPLAINTS = ("No matching signature", "to a common type", "not a proper array of floats")
 
@@ -192,6 +226,11 @@ _COMPLAINTS = ("No matching signature", "to a common type", "not a proper array 
 def _comes_from_boxes(error: Exception) -> bool:
     """Whether code that knows nothing of traced values has met one and complained."""
     text = str(error)
+    if isinstance(error, SciadError):
+        return False
+    if type(error) is TypeError and any(words in text for words in _NO_NUMBERS):
+        error.args = (text.replace("Scalar", "float"),)  # as it is of the plain number
+        return False
     return (
         re.search(r"\b(Scalar|Array)\b", text) is not None
         or type(error).__module__ == "struct"

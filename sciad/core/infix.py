@@ -3,12 +3,14 @@
 import operator
 from typing import Any
 
+import numpy as np
+
 from sciad.core.apply import apply
 from sciad.core.arithmetic import matrix_product
 from sciad.core.reach import holds_boxes
 from sciad.core.rules import BY_CALLABLE, Substitute
 from sciad.core.text import WRITTEN, Text, check_read, is_text, keep_text, text_of
-from sciad.core.tracer import is_wrapped, primal_of
+from sciad.core.tracer import as_array, is_wrapped, primal_of
 
 __all__ = ["OPERATORS"]
 
@@ -27,6 +29,9 @@ def matmul(left: Any, right: Any) -> Any:
             if found is not None:
                 return found
             return apply(rule, operator.matmul, (left, right), {})
+    kinds = type(left), type(right)
+    if np.ndarray in kinds and (list in kinds or tuple in kinds) and holds_boxes((left, right)):
+        return matmul(as_array(left), as_array(right))
     return left @ right
 
 

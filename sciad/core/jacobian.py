@@ -8,7 +8,7 @@ import numpy as np
 
 from sciad.core.errors import InputError
 from sciad.core.holomorphic import check_complex, check_holomorphic
-from sciad.core.running import ArgNums, Arguments, ForwardRun, ReverseRun, name_of
+from sciad.core.running import ArgNums, Arguments, ForwardRun, ReverseRun, check_request, name_of
 from sciad.core.tracer import Scalar, dtype_of, is_wrapped, shape_of
 from sciad.core.tree import TreeDef, gradient_tree
 
@@ -70,6 +70,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
+    check_request(fun, argnums, "jacobian")
     mode = _MODES.get(mode, mode)
     if mode not in ("auto", "forward", "reverse"):
         raise InputError(f"jacobian: mode must be 'auto', 'forward' or 'reverse', not {mode!r}")
@@ -175,6 +176,7 @@ class _Forward(_Blocks):
             has_aux=has_aux,
             what="jacobian",
             name=name_of(self.arguments.fun),
+            others=self.arguments.others,
         )
 
     def _whole(self, k: int, parts: tuple) -> Any:

@@ -12,7 +12,7 @@ from sciad.core.checkpoint import compare, refuse_escaped, suspended
 from sciad.core.entries import run as run_followed
 from sciad.core.errors import InputError
 from sciad.core.revolve import fewest_snapshots, split
-from sciad.core.running import ReverseRun, lasting, name_of, unrecorded
+from sciad.core.running import ReverseRun, lasting, name_of, overlapping, unrecorded
 from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import dtype_of, shape_of, top_trace, trace_of
 from sciad.core.tree import Constant, TreeDef, flatten, rebuild, unflatten
@@ -231,7 +231,8 @@ class _Loop:
         """Run all steps, and store states for the way back in `stored`."""
         size = self.sizes[0]
         places = _first_places(self.count, self.snapshots)
-        state: _State = list(map(lasting, leaves[:size])), treedef
+        copies = {id(leaf): lasting(leaf) for leaf in leaves[:size]}  # one of each
+        state: _State = [copies[id(leaf)] for leaf in leaves[:size]], treedef
         for here, there in zip([0, *places], [*places, self.count], strict=True):
             stored.append((here, state))
             state = self.advance(state, here, there, leaves, moving)
@@ -386,7 +387,7 @@ class _Sums:
             rows[place] = rows[place][k : k + 1]
         loop = self.loop
         main, inputs = loop.partial(state, k, k + 1, rows, self.places, offset=k)
-        run = ReverseRun(main, inputs, name=loop.name)
+        run = ReverseRun(main, inputs, overlapping(inputs), name=loop.name)
         loop.report.recorded += 1
         loop.checked(run.value(), state, k)
         pulled = run.pull(bar)

@@ -138,7 +138,13 @@ def _no_copy(args: tuple, kwargs: dict) -> bool:
 
 def _conjugate(self: Any) -> Any:
     """Conjugate; the method (not the function) gives a real array itself."""
-    return _call(np.conjugate, self) if dtype_of(self).kind == "c" else self
+    if dtype_of(self).kind != "c":
+        return self
+    if type(primal_of(self)) is complex:  # it stays a number of Python
+        rule = lookup(np.conjugate)
+        assert rule is not None
+        return apply(rule, complex.conjugate, (self,), {})
+    return _call(np.conjugate, self)
 
 
 def astype(a: np.ndarray, dtype: Any) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sciad.core.apply import bind
 from sciad.core.buffer import operand
+from sciad.core.checkpoint import refuse_writes, tied
 from sciad.core.entries import run as run_followed
 from sciad.core.errors import TracingError, user_location
 from sciad.core.running import ForwardRun, name_of, overlapping
@@ -100,6 +101,7 @@ def forward_mode(fun: Callable[..., Any]) -> Callable[..., Any]:
             value if t is None else bind(_Tangents(name_of(fun), inputs, t, trace), value, *moving)
             for value, t in zip(run.values, run.tangents, strict=True)
         ]
+        refuse_writes(results, leaves, tied(run.values, [value for value, _ in pairs]))
         return unflatten(run.treedef, results)
 
     return mixed

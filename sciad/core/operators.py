@@ -17,6 +17,7 @@ from sciad.core.arithmetic import quick_operators
 from sciad.core.augment import AUGMENTED
 from sciad.core.buffer import getitem, store
 from sciad.core.errors import NotDifferentiableError, user_location
+from sciad.core.outsiders import array_of, has_outsider
 from sciad.core.rules import Elementwise, lookup
 from sciad.core.tracer import (
     Array,
@@ -40,7 +41,9 @@ def _binary(function: Callable[..., Any], swapped: bool = False) -> Callable[...
     def method(self: Any, other: Any) -> Any:
         accepted = _OF_ARRAYS if type(self) is Array else _OPERANDS
         if not is_wrapped(other) and not isinstance(other, accepted):
-            return NotImplemented
+            other = array_of(self, other)
+            if other is None:
+                return NotImplemented
         rule = lookup(function)
         assert type(rule) is Elementwise
         return elementwise(rule, function, (other, self) if swapped else (self, other))
@@ -100,8 +103,11 @@ def _scalar_mul(self: Scalar, other: Any) -> Any:
         if other._trace is trace:
             a, b, entries = self.value, other.value, trace.entries
             if entries is not None:
+                out = a * b
+                if type(out) is np.float64:  # floats of Python overflow without a warning
+                    a, b = float(a), float(b)
                 entries.append((self.slot, self.factor * b, other.slot, other.factor * a))
-                return Scalar(a * b, trace, len(entries) - 1, 1.0)
+                return Scalar(out, trace, len(entries) - 1, 1.0)
             return trace.scalar2(a * b, self.node, b, other.node, a)
     elif kind is float:
         return Scalar(self.value * other, self._trace.running, self.slot, self.factor * other)
@@ -129,11 +135,24 @@ def _scalar_truediv(self: Scalar, other: Any) -> Any:
         trace = self._trace
         if other._trace is trace and other.value:
             b = other.value
-            v = self.value / b
-            return trace.scalar2(v, self.node, 1.0 / b, other.node, -v / b)
-    elif kind is float and other:
-        return Scalar(self.value / other, self._trace.running, self.slot, self.factor / other)
+            out = v = self.value / b
+            if type(v) is np.float64:  # floats of Python overflow without a warning
+                v, b = float(v), float(b)
+            return trace.scalar2(out, self.node, 1.0 / b, other.node, -v / b)
+    elif kind in _NUMBERS and other:
+        return Scalar(
+            self.value / other, self._trace.running, self.slot, self.factor / float(other)
+        )
     return _truediv(self, other)
+
+
+def _scalar_rtruediv(self: Scalar, other: Any) -> Any:
+    v = self.value
+    if type(v) in _FLOATS and v and type(other) in _NUMBERS:
+        out = other / v
+        slope = -float(out) / float(v)  # floats of Python overflow without a warning
+        return Scalar(out, self._trace.running, self.slot, self.factor * slope)
+    return _rtruediv(self, other)
 
 
 def _scalar_getitem(self: Scalar, index: Any) -> Any:
@@ -163,8 +182,11 @@ def _scalar_pow(self: Scalar, other: Any, modulo: Any = None) -> Any:
     if kind is Scalar and other._trace is self._trace and x > 0.0 and type(other.value) is float:
         b = other.value
         out = value**b
-        p, q = b * float(out) / x, float(out) * math.log(x)
-        return self._trace.scalar2(out, self.node, p, other.node, q)
+        try:
+            p = b * x ** (b - 1.0)
+        except OverflowError:
+            return _power(self, other)
+        return self._trace.scalar2(out, self.node, p, other.node, float(out) * math.log(x))
     return _power(self, other)
 
 
@@ -179,14 +201,14 @@ def _scalar_rpow(self: Scalar, other: Any) -> Any:
 _add, _radd = _binary(operator.add), _binary(operator.add, True)
 _sub, _rsub = _binary(operator.sub), _binary(operator.sub, True)
 _mul, _rmul = _binary(operator.mul), _binary(operator.mul, True)
-_truediv = _binary(operator.truediv)
+_truediv, _rtruediv = _binary(operator.truediv), _binary(operator.truediv, True)
 _power, _rpow = _binary(operator.pow), _binary(operator.pow, True)
 
 
 def _pow(self: Any, other: Any, modulo: Any = None) -> Any:
     if modulo is not None:
         raise NotDifferentiableError("pow() with a modulus", where=user_location())
-    if type(other) is int and other == 2:
+    if type(other) is int and other == 2 and type(primal_of(self)) is not complex:
         return np.square(self)
     return _power(self, other)
 
@@ -199,6 +221,7 @@ _SCALAR = {
     "__mul__": _scalar_mul,
     "__rmul__": _scalar_rmul,
     "__truediv__": _scalar_truediv,
+    "__rtruediv__": _scalar_rtruediv,
     "__pow__": _scalar_pow,
     "__rpow__": _scalar_rpow,
     "__neg__": _scalar_neg,
@@ -226,7 +249,9 @@ def _comparison(name: str) -> Callable[..., Any]:
 
     def method(self: Any, other: Any) -> Any:
         if not is_wrapped(other) and not isinstance(other, (*_OPERANDS, list, tuple)):
-            return NotImplemented
+            other = array_of(self, other)
+            if other is None:
+                return NotImplemented
         return compare(primal_of(self), primal_of(other))
 
     return method
@@ -265,10 +290,14 @@ def rounding(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _divmod(self: Any, other: Any) -> Any:
+    if has_outsider((other,)):
+        return NotImplemented
     return self // other, self % other
 
 
 def _rdivmod(self: Any, other: Any) -> Any:
+    if has_outsider((other,)):
+        return NotImplemented
     return other // self, other % self
 
 

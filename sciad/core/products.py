@@ -77,6 +77,8 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         what="vjp",
         name=name_of(fun),
         paths=paths,
+        given=given,
+        others=(fun,),
     )
     value = run.value()
     like = run.values = [ghost(v) for v in run.values]  # shapes are enough from here on
@@ -153,6 +155,7 @@ def jvp(
         overlapping(leaves),
         has_aux=has_aux,
         name=name_of(fun),
+        others=(fun,),
     )
     results = [
         _zero(value) if t is None else _tangent_like(t[0], value)

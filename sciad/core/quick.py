@@ -13,6 +13,7 @@ import numpy as np
 from sciad.core.adjoints import in_precision
 from sciad.core.buffer import constant, operand
 from sciad.core.constants import OPERANDS, present
+from sciad.core.outsiders import refuse_dtype
 from sciad.core.rules import Elementwise
 from sciad.core.scalars import array_partial, needed_arguments
 from sciad.core.tape import ReverseTrace
@@ -131,6 +132,8 @@ def binary(rule: Elementwise, function: Callable[..., Any], a: Any, b: Any) -> A
         if out.dtype.kind in "fc":
             pairs = zip(inside, rule.partials, strict=True)
             inside = tuple([v if p is None else in_precision(v, out.dtype) for v, p in pairs])
+        elif out.dtype.kind in "mMO":
+            refuse_dtype(function, out.dtype)
         return trace.elementwise(rule, out, (x, y), (i, j), inside)
     entries = trace.entries
     if needed:

@@ -4,6 +4,8 @@ Looks are of two kinds: `holds_boxes` at every call, into containers only, and t
 attributes, closures and globals, which are rare and stop after a number of values.
 """
 
+import collections
+import contextlib
 import functools
 import sys
 import types
@@ -21,6 +23,8 @@ __all__ = [
     "FUNCTIONS",
     "LEAVES",
     "PLAIN",
+    "arrays_of",
+    "boxes_of",
     "holds_boxes",
     "kinds_near",
     "kinds_of",
@@ -151,6 +155,16 @@ def reach_boxes(values: Iterable[Any]) -> bool:
     return Scalar in met or Array in met or len(met) >= _BUDGET
 
 
+def arrays_of(values: Iterable[Any]) -> list[np.ndarray]:
+    """Give the plain arrays that some values lead to."""
+    return [value for value in _walk(values, frozenset()) if type(value) is np.ndarray]
+
+
+def boxes_of(values: Iterable[Any]) -> list[Any]:
+    """Give the boxed values that some values lead to."""
+    return [value for value in _walk(values, frozenset()) if type(value) in BOXES]
+
+
 def _walk(values: Iterable[Any], skipped: frozenset[type] = LEAVES) -> Iterator[Any]:
     """Give some values and what they lead to, each once."""
     seen: set[int] = set()
@@ -178,7 +192,7 @@ def _near(value: Any) -> Iterable[Any]:
         return (value.__self__, value.__func__)
     if isinstance(value, functools.partial):
         return (value.func, *value.args, *value.keywords.values())
-    if type(value) in (list, tuple, set, frozenset):
+    if type(value) in (list, tuple, set, frozenset, collections.deque):
         return list(value)[:_BUDGET]
     if type(value) is dict:
         return list(value.values())[:_BUDGET]
@@ -194,10 +208,19 @@ def _near(value: Any) -> Iterable[Any]:
 def _members(value: Any) -> list[Any]:
     if not _is_users(type(value).__module__):
         return []
+    found = [part for kind in type(value).__mro__ for part in _slots(value, kind)]
     try:
-        return list(object.__getattribute__(value, "__dict__").values())[:_BUDGET]
-    except AttributeError:  # slots, or no attributes
-        return []
+        return [*found, *object.__getattribute__(value, "__dict__").values()][:_BUDGET]
+    except AttributeError:  # nothing but slots
+        return found
+
+
+def _slots(value: Any, kind: type) -> Iterator[Any]:
+    if "__slots__" in vars(kind):
+        for member in list(vars(kind).values()):
+            if isinstance(member, types.MemberDescriptorType):
+                with contextlib.suppress(AttributeError):  # not set
+                    yield member.__get__(value)
 
 
 def _named(function: types.FunctionType) -> Iterator[Any]:

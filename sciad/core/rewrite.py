@@ -52,9 +52,16 @@ def is_rewritten(code: types.CodeType) -> bool:
     return any(not _NAMES.isdisjoint(part.co_names) for part in nested_codes(code))
 
 
+#: What is known of code, by its id; the code stays alive, and so its id.
+_clean: dict[int, tuple[types.CodeType, bool]] = {}
+
+
 def needs_no_rewriting(code: types.CodeType) -> bool:
     """Whether code, also that of the functions in it, has nothing to intercept."""
-    return not any(map(_is_intercepted, _instructions(code)))
+    known = _clean.get(id(code))
+    if known is None:
+        known = _clean[id(code)] = code, not any(map(_is_intercepted, _instructions(code)))
+    return known[1]
 
 
 def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:

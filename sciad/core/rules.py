@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from sciad.core.errors import InputError
+from sciad.core.swallowed import settled
 
 __all__ = [
     "BY_CALLABLE",
@@ -31,6 +32,7 @@ __all__ = [
     "elementwise",
     "linear",
     "lookup",
+    "named",
     "nondifferentiable",
     "register",
     "registered",
@@ -66,6 +68,9 @@ class Elementwise:
     selects : bool
         The function takes one of its arguments (``where``, ``maximum``): where a partial
         derivative is zero, that argument does not count, not even if its derivative is infinite.
+    trusted : bool
+        That the function returns memory of its own, and does not write into its arguments, need not
+        be checked.
     """
 
     function: Callable[..., Any]
@@ -74,6 +79,7 @@ class Elementwise:
     otherwise: Callable[..., Any] | None = None
     on_complex: Callable[..., Any] | None = None
     selects: bool = False
+    trusted: bool = True
     # worked out from the partials by the engine, on first use
     needed: frozenset[int] | None = field(default=None, init=False, repr=False)
     reads: Any = field(default=None, init=False, repr=False)  # like `needed`, for each partial
@@ -99,12 +105,15 @@ class Linear:
     batched : callable, optional
         ``batched(tangent, *args, **kwargs)``: the map (of its only linear argument) applied along a
         leading direction axis. Without it directions are taken one by one.
+    trusted : bool
+        That the function does not write into its arguments need not be checked.
     """
 
     function: Callable[..., Any]
     argnums: tuple[int, ...]
     transpose: tuple[Callable[..., Any], ...]
     batched: Callable[..., Any] | None = None
+    trusted: bool = True
     shortcut: Any = field(default=None, init=False, repr=False)
 
 
@@ -123,11 +132,14 @@ class Vjp:
         ``jvp[i](tangent, out, *args, **kwargs)``: part of the output's tangent that comes from
         argument ``i``, for one direction. Without it, the vjp (linear in the cotangent) is
         transposed.
+    trusted : bool
+        That the function does not write into its arguments need not be checked.
     """
 
     function: Callable[..., Any]
     vjp: tuple[Callable[..., Any] | None, ...]
     jvp: tuple[Callable[..., Any] | None, ...] | None = None
+    trusted: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +199,8 @@ Rule = Elementwise | Linear | Vjp | Nondifferentiable | Substitute
 _waiting: dict[str, str] = {}
 _loading: set[str] = set()
 
+_HEAP_TYPE = 1 << 9  # flag of classes made by a class statement
+
 _lock = threading.RLock()
 
 
@@ -210,16 +224,37 @@ def lookup(function: Any) -> Rule | None:
     """
     try:
         found = BY_CALLABLE.get(function)
-    except TypeError:  # unhashable callable
+    except TypeError as error:  # unhashable callable
+        settled(error)
         found = None
     if found is not None:
         return found
     if _waiting and load_waiting():
         return lookup(function)
-    name = getattr(function, "__qualname__", None)
-    if name is not None:
-        return BY_NAME.get((getattr(function, "__module__", None) or "", name))
+    if getattr(function, "__qualname__", None) is not None:
+        return named(function)
     return getattr(type(function), "__sciad_rule__", None)
+
+
+def named(function: Any) -> Rule | None:
+    """Find the rule that the name of a callable has.
+
+    A wrapper bears the name of what it wraps (`functools.wraps`); it is known by the module in
+    which it was written, which must belong to the same library.
+    """
+    module = getattr(function, "__module__", None) or ""
+    found = BY_NAME.get((module, function.__qualname__))
+    if found is None:
+        return None
+    kind = type(function)
+    scope = getattr(function, "__globals__", None)
+    if scope is not None:
+        home = scope.get("__name__")
+    elif kind.__flags__ & _HEAP_TYPE and not isinstance(function, type):
+        home = kind.__module__  # an object with a ``__call__``
+    else:
+        return found
+    return found if (home or "").partition(".")[0] == module.partition(".")[0] else None
 
 
 def when_imported(library: str, rules: str) -> None:

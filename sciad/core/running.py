@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.adjoints import Kept
+from sciad.core.adjoints import Kept, contents
 from sciad.core.buffer import detach, operand
 from sciad.core.debugging import Watch, watching
 from sciad.core.dual import ForwardTrace
 from sciad.core.entries import run
-from sciad.core.errors import InputError
+from sciad.core.errors import InputError, TracingError, user_location
+from sciad.core.reach import FUNCTIONS, PLAIN, arrays_of, boxes_of
 from sciad.core.tape import ReverseTrace, sweep
-from sciad.core.tracer import Array, dtype_of, is_wrapped, primal_of, trace_of
+from sciad.core.tracer import Array, current, dtype_of, is_wrapped, primal_of, trace_of
 from sciad.core.tree import TreeDef, flatten, gradient_tree, unflatten
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "Arguments",
     "ForwardRun",
     "ReverseRun",
+    "check_request",
     "described",
     "finished",
     "lasting",
+    "memory_of",
     "name_of",
     "overlapping",
     "unrecorded",
@@ -44,8 +47,12 @@ def overlapping(leaves: Sequence[Any], others: Sequence[Any] = ()) -> frozenset[
 
     Boxed, each becomes an array of its own: a write into one would not be seen in the other.
     """
-    arrays = [(k, leaf) for k, leaf in enumerate(leaves) if type(leaf) is np.ndarray]
-    rest = [other for other in others if type(other) is np.ndarray]
+    if len(leaves) + len(others) < 2:
+        return frozenset()
+    arrays = [
+        (k, memory) for k, leaf in enumerate(leaves) if (memory := memory_of(leaf)) is not None
+    ]
+    rest = [memory for other in others if (memory := memory_of(other)) is not None]
     if len(arrays) + len(rest) < 2 or not arrays:
         return frozenset()
     return frozenset(
@@ -54,6 +61,52 @@ def overlapping(leaves: Sequence[Any], others: Sequence[Any] = ()) -> frozenset[
         if any(np.may_share_memory(array, other) for j, other in arrays if j != k)
         or any(np.may_share_memory(array, other) for other in rest)
     )
+
+
+def memory_of(value: Any) -> np.ndarray | None:
+    """Plain array in which the numbers of a value are, traced or not."""
+    while type(value) is Array:
+        value = current(value)
+    return value if type(value) is np.ndarray else None
+
+
+class _Inputs:
+    """The caller's arrays, which are not to be written under one name and read under another.
+
+    The traced program writes into copies of them. Another name for the same memory (a global
+    variable, a closure, a part of a held argument) leads to the array itself.
+
+    Parameters
+    ----------
+    leaves : sequence
+        The inputs.
+    others : sequence
+        The function, and its held arguments.
+    """
+
+    def __init__(self, leaves: Sequence[Any], others: Sequence[Any]) -> None:
+        self.others = others
+        arrays = [(k, leaf) for k, leaf in enumerate(leaves) if type(leaf) is np.ndarray]
+        self.before = [(k, array, contents(array)) for k, array in arrays]
+
+    def verify(self, boxed: list, what: str, name: str) -> None:
+        """Raise `TracingError` if an array was written by another name, or may be read by one."""
+        changed = any(contents(array) != before for _, array, before in self.before)
+        written = [array for k, array, _ in self.before if _is_written(boxed[k])]
+        if not changed and written:
+            reached = arrays_of(self.others)
+            changed = any(np.may_share_memory(a, b) for a in written for b in reached)
+        if changed:
+            raise TracingError(
+                f"{what}: {name} writes into an array that is differentiated, and there is another"
+                " name for its memory (a global variable, a closure, another argument)",
+                where=user_location(),
+                hint="pass a copy: x.copy()",
+            )
+
+
+def _is_written(box: Any) -> bool:
+    return type(box) is Array and bool(box.version or box.elements)
 
 
 def lasting(value: Any) -> Any:
@@ -84,6 +137,28 @@ def _parted(result: Any, name: str, what: str) -> tuple[Any, Any]:
     return result[0], result[1]
 
 
+def _refuse_hidden(treedef: TreeDef, trace: Any, what: str, name: str) -> None:
+    """Raise if a result holds traced values, or will, and is not known as a container."""
+    for value in treedef.constants():
+        if type(value) in PLAIN or isinstance(value, FUNCTIONS):
+            continue
+        if hasattr(type(value), "__next__") or hasattr(type(value), "__await__"):
+            raise InputError(
+                f"{what}: {name} returned a {type(value).__name__}, which has not computed anything"
+                " yet",
+                where=user_location(),
+                hint="return what it gives, for instance list(...)",
+            )
+        if any(trace_of(box) is trace for box in boxes_of([value])):
+            raise InputError(
+                f"{what}: {name} returned a {type(value).__name__} with traced values in it, whose"
+                " parts are not known",
+                where=user_location(),
+                hint="return a dict, list, tuple or dataclass, or tell sciad.register_container"
+                " what the object is made of",
+            )
+
+
 class ReverseRun:
     """One run of a function in reverse mode: value, and products from the left.
 
@@ -101,6 +176,10 @@ class ReverseRun:
         The transformation and the function, for messages.
     paths : callable, optional
         Gives the names of the leaves, for messages.
+    given : list, optional
+        The caller's arrays, where `leaves` are copies of them.
+    others : sequence
+        What may lead to the memory of the inputs: the function, and held arguments.
     """
 
     def __init__(
@@ -113,9 +192,12 @@ class ReverseRun:
         what: str = "vjp",
         name: str = "the function",
         paths: Callable[[], list[str]] | None = None,
+        given: list | None = None,
+        others: Sequence[Any] = (),
     ) -> None:
         trace = ReverseTrace()
         self.leaves, self.extra = leaves, None
+        inputs = _Inputs(leaves if given is None else given, others)
         self.watch: Watch | None = watching(trace, what, name, paths)
         self.entries, self.kept = trace.entries, trace.kept
         try:
@@ -127,11 +209,13 @@ class ReverseRun:
                 result, extra = _parted(result, name, what)
                 self.extra = _lowered(extra, trace)
             outputs, self.treedef = flatten(result)
+            _refuse_hidden(self.treedef, trace, what, name)
             pairs = [operand(out, trace) for out in outputs]
         finally:
             if self.watch is not None:
                 self.watch.end()
             trace.close()
+        inputs.verify(boxed, what, name)
         self.values = [value for value, _ in pairs]
         self.nodes = [node for _, node in pairs]
 
@@ -186,8 +270,11 @@ def unrecorded(function: Callable[[list], Any], leaves: list) -> tuple[list[Any]
     """
     trace = ReverseTrace()
     trace.entries, trace.kept = _Nothing(), _NothingKept()
+    boxed = [trace.input(_input_value(leaf)) for leaf in leaves]
+    for k in overlapping(leaves):
+        boxed[k].shared = True
     try:
-        outputs, treedef = flatten(function([trace.input(_input_value(leaf)) for leaf in leaves]))
+        outputs, treedef = flatten(function(boxed))
         return [operand(out, trace)[0] for out in outputs], treedef
     finally:
         trace.close()
@@ -237,7 +324,7 @@ class ForwardRun:
         One array for each leaf with a leading axis of directions, or ``None`` for none.
     directions : int
         Number of directions.
-    shared, has_aux, what, name
+    shared, has_aux, what, name, others
         As for `ReverseRun`.
 
     Attributes
@@ -259,9 +346,11 @@ class ForwardRun:
         has_aux: bool = False,
         what: str = "jvp",
         name: str = "the function",
+        others: Sequence[Any] = (),
     ) -> None:
         trace = ForwardTrace(directions)
         self.extra = None
+        inputs = _Inputs(leaves, others)
         watch = watching(trace, what, name, None)
         try:
             boxed = [
@@ -276,12 +365,14 @@ class ForwardRun:
                 result, extra = _parted(result, name, what)
                 self.extra = _lowered(extra, trace)
             outputs, self.treedef = flatten(result)
+            _refuse_hidden(self.treedef, trace, what, name)
             pairs = [operand(out, trace) for out in outputs]
             self.written = any(getattr(box, "version", 0) for box in boxed)
         finally:
             if watch is not None:
                 watch.end()
             trace.close()
+        inputs.verify(boxed, what, name)
         self.values = [value for value, _ in pairs]
         self.tangents = [t for _, t in pairs]
         if watch is not None:
@@ -304,6 +395,7 @@ class Arguments:
         self.leaves = [leaf for leaves, _ in trees for leaf in leaves]
         held = [a for k, a in enumerate(args) if k not in self.argnums]
         self.shared = overlapping(self.leaves, [*held, *kwargs.values()])
+        self.others = [fun, *held, *kwargs.values()]
         for k, (leaves, _) in zip(self.argnums, trees, strict=True):
             if not leaves:
                 raise InputError(
@@ -329,6 +421,7 @@ class Arguments:
             what=self.what,
             name=name_of(self.fun),
             paths=self.paths,
+            others=self.others,
         )
 
     def paths(self) -> list[str]:
@@ -352,16 +445,37 @@ class Arguments:
         return trees[0] if self.single else trees
 
 
-def _checked_argnums(argnums: ArgNums, count: int, what: str) -> tuple[int, ...]:
+_USE = "write sciad.grad(f)(x): the function first, its arguments after"
+
+
+def check_request(fun: Any, argnums: ArgNums, what: str) -> None:
+    """Raise `InputError` where a transformation is asked for something that it cannot do."""
+    if not callable(fun):
+        raise InputError(
+            f"{what}: a function is expected, not something {described(fun)}",
+            hint=_USE if what != "hvp" else "write sciad.hvp(f, x, v)",
+        )
+    _numbers(argnums, what)
+
+
+def _numbers(argnums: Any, what: str) -> Sequence[int]:
     numbers: Any = argnums
     if isinstance(numbers, int | np.integer) and not isinstance(numbers, bool):
         numbers = (numbers,)
     if not isinstance(numbers, Sequence) or not all(
         isinstance(k, int | np.integer) and not isinstance(k, bool) for k in numbers
     ):
-        raise InputError(f"{what}: argnums must be an int or a sequence of ints, not {argnums!r}")
+        raise InputError(
+            f"{what}: argnums must be an int or a sequence of ints, not {argnums!r}",
+            hint=_USE if what != "hvp" else None,
+        )
     if not numbers:
         raise InputError(f"{what}: argnums is empty: nothing to differentiate")
+    return numbers
+
+
+def _checked_argnums(argnums: ArgNums, count: int, what: str) -> tuple[int, ...]:
+    numbers = _numbers(argnums, what)
     for k in numbers:
         if not -count <= k < count:
             raise InputError(

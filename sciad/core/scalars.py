@@ -95,9 +95,11 @@ def scalar_partial_value(rule: Elementwise, k: int, values: tuple) -> Any:
     if partial is None:
         return 0.0
     try:
-        return partial(*(float(v) if type(v) is np.float64 else v for v in values))
+        p = partial(*(float(v) if type(v) is np.float64 else v for v in values))
     except (ArithmeticError, ValueError):
-        return _by_numpy(rule.partials[k], values)
+        return float(_by_numpy(rule.partials[k], values))
+    # a power of a negative float is complex in Python; NumPy, which made the result, says nan
+    return _by_numpy(rule.partials[k], values) if type(p) is complex else p
 
 
 def partial_value(partial: Callable[..., Any], values: Sequence) -> Any:
@@ -108,9 +110,9 @@ def partial_value(partial: Callable[..., Any], values: Sequence) -> Any:
         return partial(*(v if isinstance(v, np.ndarray) else v * np.float64(1.0) for v in values))
 
 
-def _by_numpy(partial: Any, values: tuple) -> float:
+def _by_numpy(partial: Any, values: tuple) -> Any:
     with np.errstate(all="ignore"):
-        return float(partial(*(np.float64(v) for v in values)))
+        return partial(*(np.float64(v) for v in values))
 
 
 # What partials read ------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ class ReverseTrace(Trace):
             for k, node in active:
                 partial = rule.partials[k]
                 if partial is not None:
-                    ct = times_conjugate(g, partial(*inside, out))
+                    ct = times_conjugate(g, partial_value(partial, (*inside, out)))
                     adjoints.add(node, fit(ct, values[k]))
 
         return wrap(out, self, self.record(pull))
@@ -135,7 +135,7 @@ class ReverseTrace(Trace):
                 return
             for node, partial, value in zip(nodes, rule.partials, values, strict=True):
                 if node is not None and partial is not None:
-                    p = partial(*inside, out)
+                    p = partial_value(partial, (*inside, out))
                     ct = selected(g, p) if adjoints.careful else g * p
                     adjoints.add(node, fit(ct, value))
 
@@ -367,7 +367,7 @@ def _real_arrays(partials: tuple, out: np.ndarray, values: Sequence, nodes: Sequ
             return
         slots[slot] = ZERO
         for node, partial, value in parents:
-            p = partial(*values, out)
+            p = partial_value(partial, (*values, out))
             ct = (g if p == 1.0 else -g if p == -1.0 else g * p) if type(p) is float else g * p
             if (
                 type(ct) is not np.ndarray

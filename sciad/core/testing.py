@@ -9,6 +9,7 @@ Three comparisons, in a random direction v and with random weights w of the outp
 The derivatives w^T J(x) and J(x) v, as functions of x, are then checked in the same way.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,8 @@ _MODES = {"fwd": "forward", "rev": "reverse", "forward": "forward", "reverse": "
 #: A Taylor remainder smaller than this part of the tolerance may be rounding.
 _NEGLIGIBLE = 0.02
 _MOST_SCANNED = 500
+#: Part of a derivative below the absolute tolerance that may be wrong.
+_SMALL = 1e-4
 #: Part of the step that is tried when the differences disagree.
 _FINER = 1e-2
 #: Size of terms below which forward and reverse mode are compared absolutely: where derivatives
@@ -51,9 +54,10 @@ def check_grads(
     """Check the derivatives of a function in random directions, and say which entry is wrong.
 
     Forward mode is compared with central differences of fourth order and by a Taylor test; reverse
-    mode with forward mode, to rounding (with differences, if forward mode is not asked for). Then
-    the derivatives themselves are checked in the same way, up to `order`. Directions are complex
-    for complex arguments.
+    mode with forward mode, to rounding (with differences, if forward mode is not asked for); the
+    values of both with those of the plain function. Then the derivatives themselves are checked in
+    the same way, up to `order`. Directions are complex for complex arguments. Where the differences
+    disagree, a finer step is tried, and one that is relative to the arguments.
 
     Parameters
     ----------
@@ -129,6 +133,11 @@ class _Tolerances:
     dot: float
     eps: float
     single: bool
+    scale: float | None = None  # of the values, where tolerances are relative to it
+
+    def limit(self, size: float) -> float:
+        """Absolute tolerance for derivatives of which the largest has a size."""
+        return self.atol if self.scale is None else self.atol * max(size, self.scale)
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,12 @@ class _Case:
         """Take another step of the differences."""
         return replace(self, tolerances=replace(self.tolerances, eps=eps))
 
+    def relative(self) -> "_Case":
+        """Take tolerances as for directions that are as large as the arguments."""
+        values = self.moved(self.leaves, 0.0)
+        scale = max((float(np.max(np.abs(v), initial=0.0)) for v in values), default=0.0)
+        return replace(self, tolerances=replace(self.tolerances, scale=scale))
+
     def pushed(self, direction: Sequence[Any]) -> list:
         """J v by forward mode."""
         return jvp(self.flat, tuple(self.leaves), tuple(direction))[1]
@@ -158,7 +173,8 @@ class _Case:
     def moved(self, direction: Sequence[Any], step: float) -> list:
         """Value at a point nearby."""
         pairs = zip(self.leaves, direction, strict=True)
-        return [np.asarray(v) for v in self.flat(*(_moved(x, step, d) for x, d in pairs))]
+        with np.errstate(all="ignore"):  # it may leave the domain of the function
+            return [np.asarray(v) for v in self.flat(*(_moved(x, step, d) for x, d in pairs))]
 
     def differences(self, direction: Sequence[Any]) -> list[np.ndarray]:
         """J v by central differences of fourth order."""
@@ -184,6 +200,8 @@ def _is_complex(leaf: Any) -> bool:
 
 def _moved(leaf: Any, step: float, direction: Any) -> Any:
     moved = leaf + step * direction
+    if isinstance(leaf, np.ndarray):
+        return np.asarray(moved)  # arithmetic makes numbers of arrays without axes
     return type(leaf)(moved) if isinstance(leaf, float | complex) else moved
 
 
@@ -191,15 +209,8 @@ def _check(case: _Case, order: int) -> None:
     direction = [_random_like(leaf, case.rng) for leaf in case.leaves]
     try:
         weights = _compare(case, direction)
-    except AssertionError:
-        if case.tolerances.single:
-            raise
-        try:  # a kink or a tie may be nearer than the step
-            weights = _compare(case.with_step(_FINER * case.tolerances.eps), direction)
-        except AssertionError:
-            weights = None
-        if weights is None:
-            raise
+    except AssertionError as error:
+        weights = _compare_again(case, direction, error)
     if order < 2:
         return
     if "forward" in case.modes:
@@ -218,6 +229,27 @@ def _compare(case: _Case, direction: list) -> list:
     if "reverse" in case.modes:
         _check_reverse(case, direction, expected, weights)
     return weights
+
+
+def _compare_again(case: _Case, direction: list, error: AssertionError) -> list:
+    """Compare with other steps."""
+    if case.tolerances.single:
+        raise error
+    scaled = [d * _sizes(x) for d, x in zip(direction, case.leaves, strict=True)]
+    for other, along in (
+        (case.with_step(_FINER * case.tolerances.eps), direction),  # a kink or a tie may be near
+        (case.relative(), scaled),  # the arguments may be very large or very small
+    ):
+        with contextlib.suppress(AssertionError):
+            return _compare(other, along)
+    raise error
+
+
+def _sizes(leaf: Any) -> Any:
+    """Magnitudes of the numbers in a leaf, none much smaller than the largest."""
+    sizes = np.abs(leaf)
+    largest = np.max(sizes, initial=0.0)
+    return np.maximum(sizes, 1e-3 * largest if largest else 1.0)
 
 
 @dataclass(frozen=True)
@@ -244,7 +276,8 @@ def _random_like(leaf: Any, rng: Any) -> Any:
 
 
 def _check_forward(case: _Case, direction: list, expected: list) -> None:
-    found = case.pushed(direction)
+    values, found = jvp(case.flat, tuple(case.leaves), tuple(direction))
+    _check_values(case, values, "forward")
     if len(found) != len(expected):
         raise AssertionError(
             f"forward mode of {case.name}: {len(found)} tangents for {len(expected)} outputs"
@@ -256,20 +289,54 @@ def _check_forward(case: _Case, direction: list, expected: list) -> None:
             raise AssertionError(message + _wrong_input(case, k))
     if not case.tolerances.single:
         _check_taylor(case, direction, found)
+        _check_small(case, direction, found, expected)
 
 
-def _differing(found: Any, expected: Any, tolerances: _Tolerances, where: str) -> str | None:
+def _check_small(case: _Case, direction: list, found: list, expected: list) -> None:
+    """Look at derivatives below the absolute tolerance, where differences can tell them."""
+    atol = case.tolerances.limit(0.0)
+    small = [k for k, d in enumerate(expected) if 0.0 < np.max(np.abs(d), initial=0.0) < 1e3 * atol]
+    coarse = case.with_step(2.0 * case.tolerances.eps).differences(direction) if small else []
+    for k in small:
+        size = np.max(np.abs(expected[k]))
+        if np.max(np.abs(coarse[k] - expected[k])) < 0.1 * _SMALL * size:
+            strict = replace(case.tolerances, atol=_SMALL * size, scale=None)
+            where = f"forward mode of {case.name}, output {k}"
+            message = _differing(found[k], expected[k], strict, where)
+            if message is not None:
+                raise AssertionError(message)
+
+
+def _check_values(case: _Case, values: list, mode: str) -> None:
+    """Raise if differentiated code computes something else than the plain function."""
+    plain = case.moved(case.leaves, 0.0)
+    pairs = zip(values, plain, strict=True)
+    for k, (found, expected) in enumerate(pairs):
+        where = f"{mode} mode of {case.name}, value of output {k}"
+        message = _differing(found, expected, case.tolerances, where, "the plain function gives")
+        if message is not None:
+            raise AssertionError(message)
+
+
+def _differing(
+    found: Any,
+    expected: Any,
+    tolerances: _Tolerances,
+    where: str,
+    source: str = "differences give",
+) -> str | None:
     found, expected = np.asarray(found), np.asarray(expected)
     if found.shape != expected.shape:
         return f"{where}: shape {found.shape}, expected {expected.shape}"
     error = np.abs(found - expected)
-    wrong = ~(error <= tolerances.atol + tolerances.rtol * np.abs(expected))
+    limit = tolerances.limit(np.max(np.abs(expected), initial=0.0))
+    wrong = ~(error <= limit + tolerances.rtol * np.abs(expected))
     if not np.any(wrong):
         return None
     place = tuple(int(k) for k in np.argwhere(wrong)[0])
     return (
         f"{where}: {np.count_nonzero(wrong)} of {wrong.size} entries are wrong; entry {place} is"
-        f" {found[place]!r}, differences give {expected[place]!r}"
+        f" {found[place]!r}, {source} {expected[place]!r}"
         f" ({_off(found[place], expected[place])})"
     )
 
@@ -300,7 +367,8 @@ def _check_taylor(case: _Case, direction: list, found: list) -> None:
         small = np.max(np.abs(near[0][k] - near[1][k] - 2 * h * tangent), initial=0.0) / (2 * h)
         large = np.max(np.abs(far[0][k] - far[1][k] - 4 * h * tangent), initial=0.0) / (4 * h)
         size = np.max(np.abs(tangent), initial=0.0)
-        if small > _NEGLIGIBLE * (tolerances.atol + tolerances.rtol * size) and large < 2.0 * small:
+        least = _NEGLIGIBLE * (tolerances.limit(size) + tolerances.rtol * size)
+        if small > least and large < 2.0 * small:
             slope = np.log2(max(large / small, 1e-300))
             raise AssertionError(
                 f"forward mode of {case.name}, output {k}: the error of the linear approximation"
@@ -313,7 +381,9 @@ def _check_taylor(case: _Case, direction: list, found: list) -> None:
 
 
 def _check_reverse(case: _Case, direction: list, expected: list, weights: list) -> None:
-    cotangents = vjp(case.flat, *case.leaves)[1](weights)
+    values, pullback = vjp(case.flat, *case.leaves)
+    _check_values(case, values, "reverse")
+    cotangents = pullback(weights)
     for k, cotangent in enumerate(cotangents):
         if shape_of(cotangent) != shape_of(case.leaves[k]):
             raise AssertionError(

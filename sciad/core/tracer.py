@@ -10,13 +10,14 @@ An `Array` without a trace is a plain array created in traced code: traced value
 into it later (`sciad.core.buffer`).
 """
 
+import functools
 import itertools
 import weakref
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from sciad.core.errors import LostDerivativeError, TracingError, user_location
+from sciad.core.errors import LostDerivativeError, TracingError, library_call, user_location
 from sciad.core.text import text_of
 from sciad.core.tree import flatten, register_leaf, tree_map, unflatten
 
@@ -44,7 +45,12 @@ __all__ = [
 ]
 
 FLOAT64 = np.dtype(np.float64)
-_ATOMS = frozenset({float, int, bool, complex, str, type(None), np.float64, np.ndarray})
+#: Types of the elements of plain numbers.
+_DTYPES: dict[type, np.dtype] = {
+    **{kind: np.dtype(kind) for kind in (float, complex, int, bool)},
+    **{np.dtype(code).type: np.dtype(code) for code in "?bhilqBHILQefdgFDG"},
+}
+_ATOMS = frozenset({*_DTYPES, str, type(None), np.ndarray})
 _levels = itertools.count(1)  # next() on it is atomic: levels are unique over threads
 
 
@@ -82,16 +88,24 @@ class DeadTrace(Trace):
 
 def _refuse(action: str, hint: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        outer = library_call() if hint.startswith(_UNSEEN) else None
         raise LostDerivativeError(
-            f"{action} of a traced value would drop its derivative",
+            f"{action} of a traced value would drop its derivative"
+            + (f" (in {outer})" if outer else ""),
             where=user_location(),
-            hint=hint,
+            hint=f"give {outer} a rule with sciad.rule, or pass sciad.stop_gradient(x) if the"
+            " derivative is not wanted"
+            if outer
+            else hint,
         )
 
     return method
 
 
-_UNSEEN = "the call was made by code that sciad does not rewrite (C, or Python without source)"
+_UNSEEN = (
+    "the call was made by code that sciad does not rewrite (C, or Python without source): make a"
+    " list of numbers an array with np.array, or take sciad.stop_gradient(x) for a plain number"
+)
 
 
 class Scalar:
@@ -124,7 +138,7 @@ class Scalar:
 
     __array_priority__: ClassVar[float] = 1e6
     __float__ = _refuse("float()", _UNSEEN)
-    __int__ = _refuse("int()", _UNSEEN + "; use sciad.stop_gradient(x) for a plain number")
+    __int__ = _refuse("int()", _UNSEEN)
     __index__ = _refuse("use as an index", "use int(sciad.stop_gradient(x))")
     __complex__ = _refuse("complex()", _UNSEEN)
     __array__ = _refuse("conversion to a plain array", _UNSEEN)
@@ -294,12 +308,33 @@ def tape_for(trace: Any, value: np.ndarray) -> Any:
 
 def wrap(value: Any, trace: Any, node: Any) -> Any:
     """Box a value one level down."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is np.ndarray:
         return Array(value, trace, node, tape_for(trace, value))
     if kind is float or kind is Scalar or issubclass(kind, np.floating):
         return Scalar(value, trace, node)
+    if issubclass(kind, np.ndarray) and _computes_otherwise(kind):
+        raise TracingError(
+            f"arrays of the class {kind.__module__}.{kind.__qualname__} cannot be differentiated:"
+            " it computes otherwise than plain arrays do",
+            where=user_location(),
+            hint="take np.asarray(x); for a masked array, multiply by its mask or select with it",
+        )
     return Array(value, trace, node)
+
+
+_OWN = frozenset(
+    f"__{kind}{name}__"
+    for name in ("add", "sub", "mul", "truediv", "pow", "matmul")
+    for kind in ("", "r", "i")
+) | {"__array_ufunc__", "__array_function__", "sum", "prod", "mean", "dot"}
+
+
+@functools.lru_cache(maxsize=1024)
+def _computes_otherwise(kind: Any) -> bool:
+    """Whether a class of arrays has operations of its own, as matrices and masked arrays have."""
+    own = kind.__mro__[: kind.__mro__.index(np.ndarray)]
+    return any(not _OWN.isdisjoint(vars(part)) for part in own)
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -307,9 +342,12 @@ def shape_of(x: Any) -> tuple[int, ...]:
     kind = type(x)
     if kind is np.ndarray:
         return x.shape
-    if kind is float or kind is Scalar or kind is np.float64:
+    if kind is float or kind is Scalar or kind in _DTYPES:
         return ()
-    return np.shape(primal_of(x))
+    x = primal_of(x)
+    if type(x) is np.ndarray:
+        return x.shape
+    return () if type(x) in _DTYPES else np.shape(x)
 
 
 def dtype_of(x: Any) -> np.dtype:
@@ -320,7 +358,7 @@ def dtype_of(x: Any) -> np.dtype:
     if kind is float or kind is np.float64:
         return FLOAT64
     x = primal_of(x)
-    return getattr(x, "dtype", None) or np.result_type(type(x))
+    return getattr(x, "dtype", None) or _DTYPES.get(type(x)) or np.result_type(type(x))
 
 
 def as_array(x: Any) -> Any:

@@ -17,7 +17,15 @@ from sciad.core.errors import InputError
 from sciad.core.holomorphic import check_complex, check_holomorphic
 from sciad.core.jacobian import jacobian
 from sciad.core.products import jvp, linearize, vjp
-from sciad.core.running import ArgNums, Arguments, ReverseRun, described, lasting, name_of
+from sciad.core.running import (
+    ArgNums,
+    Arguments,
+    ReverseRun,
+    check_request,
+    described,
+    lasting,
+    name_of,
+)
 from sciad.core.tracer import FLOAT64, Array, Scalar, dtype_of, is_wrapped, primal_of, shape_of
 from sciad.core.tree import flatten, unflatten
 
@@ -100,6 +108,7 @@ def value_and_grad(
     >>> value_and_grad(f)({"a": 3.0, "x": np.array([1.0, 2.0])})
     (np.float64(15.0), {'a': 5.0, 'x': array([ 6., 12.])})
     """
+    check_request(fun, argnums, "grad")
 
     @functools.wraps(fun)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -232,6 +241,7 @@ def hvp(
     >>> float(hvp(lambda a, x: a * x**3, 2.0, 1.0, 10.0, argnums=1))
     120.0
     """
+    check_request(fun, argnums, "hvp")
     single = isinstance(argnums, int | np.integer)
     numbers: Any = [argnums] if single else argnums
     points, vectors = ((x,), (v,)) if single else (tuple(x), tuple(v))
@@ -276,7 +286,10 @@ def stop_gradient(x: Any) -> Any:
     if type(x) is Scalar:
         return primal_of(x)
     if type(x) is Array:
-        return np.copy(primal_of(x))[()] if shape_of(x) == () else np.copy(primal_of(x))
+        plain = primal_of(x)
+        if type(plain) is not np.ndarray:
+            return plain  # a complex number
+        return np.copy(plain) if plain.ndim else plain[()]
     if type(x) is np.ndarray:
         return x.copy("K")
     leaves, treedef = flatten(x)

@@ -1,13 +1,14 @@
 """Trees of parameters: nested containers seen as a list of numbers and a structure.
 
 A *leaf* is what can be differentiated: a float or complex number, an inexact array, a traced
-value. Containers are dict, list, tuple, namedtuple, dataclass (frozen and slots too), attrs classes
-and registered types. Everything else (ints, strings, functions, ``None``...) is a constant and is
-kept inside the structure, which is hashable and comparable.
+value. Containers are dict, list, tuple (and subclasses), namedtuple, dataclass (frozen and slots
+too), attrs classes and registered types. Everything else (ints, strings, functions, ``None``...) is
+a constant and is kept inside the structure, which is hashable and comparable.
 """
 
 import collections
 import dataclasses
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sciad.core.errors import InputError
+from sciad.core.swallowed import settled
 
 __all__ = [
     "TreeDef",
@@ -44,7 +46,8 @@ class Constant:
         try:
             hash(value)
             self.key: Any = (type(value), value)
-        except Exception:  # unhashable, or a user's __hash__ that refuses: identity decides
+        except Exception as error:  # unhashable, or a user's __hash__ that refuses
+            settled(error)  # identity decides
             self.key = (type(value), id(value))
 
     def __hash__(self) -> int:
@@ -57,7 +60,8 @@ class Constant:
             return True
         try:
             return bool(self.key == other.key)
-        except Exception:  # an __eq__ that does not answer yes or no
+        except Exception as error:  # an __eq__ that does not answer yes or no
+            settled(error)
             return False
 
     def __repr__(self) -> str:
@@ -130,12 +134,21 @@ class TreeDef:
             if type(child) is TreeDef:
                 yield from child.paths(prefix + label)
 
+    def constants(self) -> Iterator[Any]:
+        """Give the values in the structure that are no leaves."""
+        for child in () if self.names is not None else self.children:
+            if type(child) is TreeDef:
+                yield from child.constants()
+            else:
+                yield child.value
+
     def labels(self) -> list[str]:
         """How the user would write the way to each child, such as ``['rates']`` or ``.a``."""
         assert self.kind is not None
         if issubclass(self.kind, dict):
             return [f"[{constant.value!r}]" for constant in self.meta[0]]
-        if isinstance(self.meta, tuple) and len(self.meta) == len(self.children):
+        named = isinstance(self.meta, tuple) and not issubclass(self.kind, list)
+        if named and len(self.meta) == len(self.children):
             return [f".{name}" for name in self.meta]
         return [f"[{k}]" for k in range(len(self.children))]
 
@@ -247,6 +260,8 @@ def _flatten(tree: Any, leaves: list[Any], parents: list[int]) -> "TreeDef | Con
     children, meta = handlers[0](tree)
     nodes = tuple(_flatten(child, leaves, parents) for child in children)
     parents.pop()
+    if type(meta) is _Attributed:
+        _refuse_hidden(kind, meta, nodes)
     return TreeDef(kind, meta, nodes)
 
 
@@ -399,10 +414,12 @@ def _handlers(kind: type) -> tuple[Splitter, Builder] | None:
 def _find_handlers(kind: type) -> tuple[Splitter, Builder] | None:
     if issubclass(kind, dict):
         return _split_dict, _build_dict
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+    if issubclass(kind, tuple) and hasattr(kind, "_fields") and hasattr(kind, "_make"):
         return _split_namedtuple, lambda k, meta, children: k._make(children)
     if kind is list or kind is tuple:
         return lambda tree: (tree, None), lambda k, meta, children: k(children)
+    if issubclass(kind, list | tuple) and not hasattr(kind, "n_sequence_fields"):  # os.stat_result
+        return _split_sequence, _build_sequence
     if dataclasses.is_dataclass(kind):
         names = tuple(field.name for field in dataclasses.fields(kind))
         return _field_splitter(names), _build_fields
@@ -412,18 +429,80 @@ def _find_handlers(kind: type) -> tuple[Splitter, Builder] | None:
     return None
 
 
+class _Attributed(tuple):
+    """What a container needs besides its children, where the object has other attributes, too."""
+
+    others: int
+
+    def __new__(cls, parts: tuple, others: int = 0) -> "_Attributed":
+        """Take the parts; the last names are those of so many `others`."""
+        made = super().__new__(cls, parts)
+        made.others = others
+        return made
+
+
+def _refuse_hidden(kind: type, meta: _Attributed, nodes: tuple) -> None:
+    """Raise where an attribute holds numbers: they may have been computed from the parts."""
+    others: list[tuple[str, Any]]
+    if issubclass(kind, dict | list | tuple):
+        held = meta[2] if issubclass(kind, dict) else meta
+        others = [(name, flatten(constant.value)[0]) for name, constant in held]
+    else:
+        first = len(nodes) - meta.others
+        others = [(meta[k], getattr(nodes[k], "num_leaves", 0)) for k in range(first, len(nodes))]
+    for name, found in others:
+        if found:
+            raise InputError(
+                f"a {kind.__name__} is used as a tree of parameters, and has numbers in its"
+                f" attribute {name!r}, which is no part of it: nobody knows whether they depend on"
+                " the others",
+                hint="make it a field or a property, or tell sciad.register_container what the"
+                " object is made of",
+            )
+
+
 def _split_dict(tree: dict) -> tuple[list[Any], Any]:
     factory = Constant(tree.default_factory) if isinstance(tree, collections.defaultdict) else None
-    return list(tree.values()), (tuple(Constant(key) for key in tree), factory)
+    keys = tuple(Constant(key) for key in tree)
+    attributes = getattr(tree, "__dict__", None)  # of a class of the user
+    if not attributes:
+        return list(tree.values()), (keys, factory)
+    if attributes is tree:  # the entries are the attributes
+        return list(tree.values()), (keys, factory, None)
+    held = tuple((name, Constant(value)) for name, value in attributes.items())
+    return list(tree.values()), _Attributed((keys, factory, held))
 
 
 def _build_dict(kind: type, meta: Any, children: list[Any]) -> Any:
-    keys, factory = meta
+    keys, factory, *held = meta
     made: Any = kind.__new__(kind)  # type: ignore[call-overload]
     if factory is not None:
         made.default_factory = factory.value
+    if held == [None]:
+        made.__dict__ = made
+    for name, constant in (held and held[0]) or ():
+        made.__dict__[name] = constant.value
+    base: Any = collections.OrderedDict if issubclass(kind, collections.OrderedDict) else dict
     for key, child in zip(keys, children, strict=True):
-        made[key.value] = child
+        base.__setitem__(made, key.value, child)  # that of the user may refuse None
+    return made
+
+
+def _split_sequence(tree: Any) -> tuple[list[Any], Any]:
+    base: Any = list if isinstance(tree, list) else tuple
+    attributes = getattr(tree, "__dict__", None)
+    held = tuple((name, Constant(value)) for name, value in (attributes or {}).items())
+    return list(base.__iter__(tree)), _Attributed(held) if held else None
+
+
+def _build_sequence(kind: Any, held: Any, children: list[Any]) -> Any:
+    if issubclass(kind, tuple):
+        made = tuple.__new__(kind, children)
+    else:
+        made = kind.__new__(kind)
+        list.extend(made, children)
+    for name, constant in held or ():
+        made.__dict__[name] = constant.value
     return made
 
 
@@ -432,11 +511,24 @@ def _split_namedtuple(tree: Any) -> tuple[Sequence[Any], Any]:
 
 
 def _field_splitter(names: tuple[str, ...]) -> Splitter:
+    fields = frozenset(names)
+
     def split(tree: Any) -> tuple[list[Any], tuple[str, ...]]:
         present = tuple(name for name in names if hasattr(tree, name))
-        return [getattr(tree, name) for name in present], present
+        attributes = getattr(tree, "__dict__", None)
+        if not attributes or fields.issuperset(attributes):
+            return [getattr(tree, name) for name in present], present
+        more = tuple(n for n in attributes if n not in fields and not _is_cache(type(tree), n))
+        values = [getattr(tree, name) for name in present]
+        return values + [attributes[name] for name in more], _Attributed(present + more, len(more))
 
     return split
+
+
+def _is_cache(kind: type, name: str) -> bool:
+    """Whether an attribute is computed from the others when it is asked for."""
+    member = inspect.getattr_static(kind, name, None)
+    return hasattr(member, "__get__") and not hasattr(member, "__set__") and not callable(member)
 
 
 def _build_fields(kind: type, names: tuple[str, ...], children: list[Any]) -> Any:

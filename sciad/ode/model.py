@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from sciad.core.errors import CompileError, InputError, IntegrationError, TracingError
+from sciad.core.swallowed import settled
 from sciad.ode.callback import Callbacks
 from sciad.ode.kernels.probe import evaluate, evaluate_jvp, evaluate_vjp
 from sciad.ode.rightside import RightSide, describe
@@ -141,6 +142,7 @@ class Model:
         if callbacks.failure is not None:
             if not isinstance(callbacks.failure[0], Exception):
                 raise callbacks.failure[0]  # Ctrl-C
+            settled(callbacks.failure[0])
             return  # the eager derivative has its own limits
         status = probe(address, t, y, p, given, found)
         if status != 0 or not _close(found, expected):

@@ -69,8 +69,15 @@ def print_(*values, **options):
 @substitute(complex)
 def to_complex(real=0.0, imag=0.0):
     """``complex(x)`` and ``complex(re, im)``."""
-    real, imag = (v if dtype_of(v).kind == "c" else to_float(v) for v in (real, imag))
+    real, imag = map(_complex_part, (real, imag))
     return real + 1j * imag
+
+
+def _complex_part(x):
+    method = getattr(type(x), "__complex__", None)
+    if isinstance(method, types.FunctionType) and not is_wrapped(x):
+        return method(x)  # of the user's
+    return x if dtype_of(x).kind == "c" else to_float(x)
 
 
 class Hypot:

@@ -171,7 +171,16 @@ def matmul_operator(left, right):
         if len(shape_of(left)) == 1:
             return bind(SparseProduct(right.T), left)
         return np.transpose(bind(SparseProduct(right.T), np.transpose(left)))
-    return np.matmul(left, right)
+    kinds = {left.__class__, right.__class__}
+    if kinds <= _WITHOUT:
+        return primal_of(left) @ primal_of(right)  # raises
+    if kinds <= _WITHOUT | {np.ndarray}:
+        return np.matmul(left, right)
+    return left @ right  # a class of the user's
+
+
+#: They have no operator ``@`` of their own.
+_WITHOUT = {float, int, bool, complex, list, tuple, np.float64, np.float32, np.complex128}
 
 
 def _is_sparse(a):

@@ -31,4 +31,21 @@ for _module, _functions in _REPLACED.items():
         _key = f"{_module}.{_name}"
         register(_key, Substitute(_key, f"sciad.rules.special.{_target}"))
 
+_SCIPY = {
+    "linalg._basic": ("inv", "det", "solve", "solve_triangular", "solve_banded"),
+    "linalg._decomp": ("eigvalsh",),
+    "linalg._decomp_cholesky": ("cholesky", "cho_factor", "cho_solve"),
+    "linalg._decomp_svd": ("svdvals",),
+    "linalg._matfuncs": ("expm", "sqrtm"),
+    "linalg._solvers": ("solve_sylvester",),
+    "linalg._special_matrices": ("toeplitz", "hankel", "circulant"),
+    "signal._signaltools": ("convolve", "convolve2d"),
+}
+
+for _module, _names in _SCIPY.items():
+    for _name in _names:
+        _key = f"scipy.{_module}.{_name}"
+        _home = _module.partition(".")[0]
+        register(_key, Substitute(_key, f"sciad.rules.scipy_{_home}:{_name}"))
+
 when_imported("scipy.special", "sciad.rules.special")

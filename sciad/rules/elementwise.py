@@ -42,7 +42,8 @@ elementwise(
 elementwise(
     np.divide,
     operator.truediv,
-    partials=(lambda x, y, out: 1.0 / y, lambda x, y, out: -x / (y * y)),
+    # not over y * y, which underflows for numbers that the quotient is finite for
+    partials=(lambda x, y, out: 1.0 / y, lambda x, y, out: -x / y / y),
 )
 elementwise(np.negative, operator.neg, partials=(lambda x, out: -1.0,))
 elementwise(np.positive, operator.pos, partials=(lambda x, out: 1.0,))
@@ -53,7 +54,10 @@ elementwise(
     math.pow,
     partials=(
         lambda x, y, out: y * np.where(y == 0, np.where(x == 0, 1.0, x), x) ** (y - 1.0),
-        lambda x, y, out: np.where(x == 0, 0.0, out * np.log(np.where(x == 0, 1.0, x))),
+        # the inner choice is never `out`, whose type makes the logarithm complex where it is
+        lambda x, y, out: np.where(
+            x == 0, 0.0, out * np.log(np.where(x == 0, np.where(x == 0, 1.0, out), x))
+        ),
     ),
 )
 elementwise(

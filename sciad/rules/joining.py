@@ -75,13 +75,15 @@ def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
 @substitute(np.vstack)
 def vstack(tup, *, dtype=None, casting="same_kind"):
     """``np.vstack``."""
-    return np.concatenate([np.atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
+    return np.concatenate(
+        [np.atleast_2d(as_array(a)) for a in tup], 0, dtype=dtype, casting=casting
+    )
 
 
 @substitute(np.hstack)
 def hstack(tup, *, dtype=None, casting="same_kind"):
     """``np.hstack``."""
-    arrays = [np.atleast_1d(a) for a in tup]
+    arrays = [np.atleast_1d(as_array(a)) for a in tup]
     axis = 0 if arrays and len(shape_of(arrays[0])) == 1 else 1
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
@@ -89,7 +91,7 @@ def hstack(tup, *, dtype=None, casting="same_kind"):
 @substitute(np.dstack)
 def dstack(tup):
     """``np.dstack``."""
-    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
+    return np.concatenate([np.atleast_3d(as_array(a)) for a in tup], 2)
 
 
 @substitute(np.column_stack)

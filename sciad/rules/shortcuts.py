@@ -134,9 +134,11 @@ def _filled(g, shape):
 @shortcut(np.matmul, operator.matmul)
 def product(a, b, *others, **options):
     """``np.matmul`` of vectors and matrices."""
-    if others or options:
-        return None
-    found = matrix_product(a, b)
+    return None if others or options else _product(operator.matmul, a, b)
+
+
+def _product(function, a, b):
+    found = matrix_product(a, b, function)
     if found is not None:
         return found
     found = _pair(a, b)
@@ -145,7 +147,7 @@ def product(a, b, *others, **options):
     x, i, y, j, trace = found
     if not 0 < x.ndim <= 2 or not 0 < y.ndim <= 2:
         return None
-    out = x @ y
+    out = function(x, y)
     trace.entries.append((i, j, x, y, None, None, None, None, None))
     slot = len(trace.entries) - 1
     if type(out) is np.ndarray:
@@ -156,7 +158,7 @@ def product(a, b, *others, **options):
 @shortcut(np.dot)
 def dot(a, b, *others, **options):
     """``np.dot`` of vectors and matrices."""
-    return product(a, b, *others, **options)
+    return None if others or options else _product(np.dot, a, b)
 
 
 # Arrays put together -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import cmath
 import math
+import operator
 
 import numpy as np
 
@@ -39,6 +40,7 @@ def frexp(x):
 
 elementwise(math.nextafter, partials=(lambda x, y, out: 1.0, None))
 nondifferentiable(math.ulp, math.isqrt, math.comb, math.perm, math.factorial, math.gcd, math.lcm)
+nondifferentiable(operator.index, bin, chr, hex, oct)  # they raise, as they do for plain floats
 
 if hasattr(math, "fma"):  # since Python 3.13
     elementwise(

@@ -6,8 +6,9 @@ import numpy as np
 
 from sciad.core.adjoints import unbroadcast
 from sciad.core.apply import bind, elementwise
+from sciad.core.errors import NotDifferentiableError, user_location
 from sciad.core.rules import Elementwise, substitute
-from sciad.core.tracer import as_array, is_wrapped, primal_of, shape_of
+from sciad.core.tracer import as_array, dtype_of, is_wrapped, primal_of, shape_of
 from sciad.rules.conventions import NOT_GIVEN, cast, finish, given, is_inexact, mask_of
 from sciad.rules.reduce import batched_axis, expand_reduced, type_of_sum
 from sciad.rules.shape import put
@@ -148,6 +149,13 @@ def _varied(function, a, axis, dtype, out, ddof, keepdims, where, centre, correc
         ddof = correction
     if dtype is not None and not is_inexact(dtype):
         return finish(function(primal_of(a), dtype=dtype, ddof=ddof, **options), out)
+    if dtype is not None and dtype_of(a).kind == "c" and np.dtype(dtype).kind != "c":
+        raise NotDifferentiableError(
+            "the variance of complex numbers in a real type has no differentiation rule: NumPy"
+            " takes the distances from the real part of the mean",
+            where=user_location(),
+            hint="leave dtype out, and convert the result",
+        )
     if function is np.nanvar:
         mask = mask & ~np.isnan(primal_of(a))
     arguments = [cast(a, dtype)]

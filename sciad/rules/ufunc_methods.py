@@ -71,18 +71,31 @@ substitute(np.maximum.reduce)(_as_function(np.max))
 substitute(np.minimum.reduce)(_as_function(np.min))
 
 
+def _one_axis(array, axis):
+    """Axis of an accumulation, which NumPy also takes as a tuple."""
+    dimensions = len(shape_of(array))
+    if not dimensions:
+        raise TypeError("cannot accumulate on a scalar")
+    axes = tuple(range(dimensions)) if axis is None else axis
+    if not isinstance(axes, tuple):
+        return axes
+    if len(axes) != 1:
+        raise ValueError("accumulate does not allow multiple axes")
+    return axes[0]
+
+
 @substitute(np.add.accumulate)
 def accumulated_sum(array, axis=0, dtype=None, out=None):
     """``np.add.accumulate``."""
     array = of_type(as_array(array), type_of_reduction(dtype, out))
-    return np.cumsum(array, axis=axis, out=out)
+    return np.cumsum(array, axis=_one_axis(array, axis), out=out)
 
 
 @substitute(np.multiply.accumulate)
 def accumulated_product(array, axis=0, dtype=None, out=None):
     """``np.multiply.accumulate``."""
     array = of_type(as_array(array), type_of_reduction(dtype, out))
-    return np.cumprod(array, axis=axis, out=out)
+    return np.cumprod(array, axis=_one_axis(array, axis), out=out)
 
 
 # Running extrema: an element of the array, found by its position ----------------------------------
@@ -92,7 +105,7 @@ def _running(ufunc):
     def accumulate(array, axis=0, dtype=None, out=None):
         array, dtype = as_array(array), type_of_reduction(dtype, out)
         plain = ufunc.accumulate(primal_of(array), axis, dtype)
-        array = of_type(array, dtype)
+        array, axis = of_type(array, dtype), _one_axis(array, axis)
         places = _places(ufunc, primal_of(array), plain, axis)
         return finish_reduction(ufunc, np.take_along_axis(array, places, axis), plain, out)
 

@@ -49,6 +49,7 @@ def put(a, ind, v, mode="raise"):
         places = np.clip(places, 0, size - 1)
     elif np.any((places < -size) | (places >= size)):
         np.put(np.zeros(size), places, 0.0)  # raises as NumPy does
+    v = as_array(v)
     if places.size and np.size(v):
         _write(a, places % size, _cycled(v, places.size))
 
@@ -66,6 +67,7 @@ def putmask(a, mask, values):
 def place(arr, mask, vals):
     """``np.place``: the chosen elements get the values one after the other."""
     places = np.flatnonzero(np.reshape(primal_of(mask), shape_of(arr)))
+    vals = as_array(vals)
     if places.size and not np.size(vals):
         raise ValueError("Cannot insert from an empty array!")
     if places.size:

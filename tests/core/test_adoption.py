@@ -1,5 +1,10 @@
 """Plain arrays made by operators: taken over for traced values only if nobody else sees them."""
 
+import copy
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 
@@ -231,3 +236,169 @@ def test_an_error_of_the_value_itself_is_not_taken_for_one_of_the_store():
 
     with pytest.raises(TypeError):
         grad(f)(2.0)
+
+
+# Containers and objects from functions that get no traced value -----------------------------------
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+class Fields:
+    def __init__(self):
+        self.first = np.zeros(3)
+        self.inner = [np.ones(3)]
+
+
+@dataclasses.dataclass
+class Record:
+    first: Any = dataclasses.field(default_factory=lambda: np.zeros(3))
+    inner: list = dataclasses.field(default_factory=lambda: [np.ones(3)])
+
+
+@dataclasses.dataclass(slots=True)
+class Slots:
+    first: Any = dataclasses.field(default_factory=lambda: np.zeros(3))
+    inner: list = dataclasses.field(default_factory=lambda: [np.ones(3)])
+
+
+def fields():
+    return {"first": np.zeros(3), "inner": [np.ones(3)]}
+
+
+def deep(n):
+    return [(fields(), k) for k in range(n)]
+
+
+def data_fields():
+    return {"first": DATA * 2.0, "inner": [np.ones(3)]}
+
+
+MADE = fields()
+OBJECT = Fields()
+OBJECT.first[1] = 1.0
+
+MAKERS = {
+    "dict": fields,
+    "dict with a product": data_fields,
+    "dict in a tuple in a list": lambda: deep(2)[1][0],
+    "namedtuple": lambda: Pair(np.zeros(3), 2)._asdict() | {"inner": [np.ones(3)]},
+    "object": Fields,
+    "object of a function": lambda: (lambda: Fields())(),
+    "dataclass": Record,
+    "dataclass with slots": Slots,
+    "deep copy of a dict": lambda: copy.deepcopy(MADE),
+    "deep copy of an object": lambda: copy.deepcopy(OBJECT),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_arrays_in_what_a_function_has_made_can_be_written(name):
+    made = MAKERS[name]
+
+    def f(x):
+        state = made()
+        if type(state) is dict:
+            first, inner = state["first"], state["inner"]
+        else:
+            first, inner = state.first, state.inner
+        first[1] = x * x
+        first += x
+        inner[0][:] = first
+        inner[0][2] *= x
+        return np.sum(inner[0]) * inner[0][1]
+
+    for x in (3.0, 4.0):  # nothing stays behind
+        value, slope = sciad.value_and_grad(f)(x)
+        assert value == f(x)
+        assert slope == pytest.approx((f(x + 1e-6) - f(x - 1e-6)) / 2e-6, rel=1e-6)
+    assert type(MADE["first"]) is type(OBJECT.first) is np.ndarray
+    np.testing.assert_array_equal(OBJECT.first, [0.0, 1.0, 0.0])
+
+
+def test_a_namedtuple_stays_one():
+    def make():
+        return Pair(np.zeros(3), (np.ones(2), 5))
+
+    def f(x):
+        pair = make()
+        assert type(pair) is Pair
+        pair.first[1] = x
+        pair.second[0][:] = x
+        return np.sum(pair.first) * np.sum(pair.second[0])
+
+    assert grad(f)(3.0) == 12.0
+
+
+SHARED = fields()
+
+
+@functools.lru_cache
+def cached():
+    return Fields()
+
+
+def global_dict():
+    return SHARED
+
+
+def dict_around_global():
+    return {"first": SHARED["first"]}
+
+
+def twice():
+    array = np.zeros(3)
+    return {"first": array, "alias": array}
+
+
+def with_view():
+    array = np.zeros(3)
+    return {"first": array, "part": array[1:]}
+
+
+class Twins:
+    """Copies one array for two names, as the memo says."""
+
+    def __init__(self):
+        self.first = np.zeros(3)
+        self.alias = self.first
+
+    def __deepcopy__(self, memo):
+        made = Twins.__new__(Twins)
+        made.first = copy.deepcopy(self.first, memo)
+        made.alias = copy.deepcopy(self.alias, memo)
+        return made
+
+
+TWINS = Twins()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        global_dict,
+        dict_around_global,
+        twice,
+        with_view,
+        cached,
+        lambda: copy.deepcopy(TWINS),
+        lambda: copy.deepcopy({"first": SHARED["first"], "x": TWINS})["x"],
+    ],
+)
+def test_arrays_that_others_hold_are_not_taken_over(make):
+    """A write would miss their other names."""
+
+    def f(x):
+        state = make()
+        parts = state if type(state) is dict else vars(state)
+        parts["first"][1:] = x
+        return sum(np.sum(part) for part in parts.values() if type(part) is not list)
+
+    with pytest.raises(LostDerivativeError, match="others hold too") as caught:
+        grad(f)(3.0)
+    assert caught.value.where.startswith(__file__)
+    assert "copy.deepcopy" in caught.value.hint
+    assert type(SHARED["first"]) is type(TWINS.first) is type(cached().first) is np.ndarray
+    np.testing.assert_array_equal(SHARED["first"], np.zeros(3))

@@ -144,6 +144,15 @@ def test_a_kink_within_the_step_is_stepped_over():
     check_grads(np.sort, (np.array([0.3, 0.1, 0.1 + 2e-5]),), 2)
 
 
+def test_an_array_without_axes_stays_one():
+    def written(x):
+        x = x.copy()
+        x[...] = x * x
+        return x
+
+    check_grads(written, (np.array(0.7),))
+
+
 def test_derivatives_that_cancel_to_rounding():
     check_grads(lambda a: a / a, (-0.1,), order=2)
     check_grads(np.std, (np.array([0.7]),), order=1)
@@ -187,3 +196,31 @@ def test_keywords_and_what_is_held():
 def test_arguments_are_checked(arguments, message):
     with pytest.raises(InputError, match=message):
         check_grads(**{"fun": np.sin, "args": (X,), **arguments})
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-4, 1e4, 1e8])
+@pytest.mark.parametrize(
+    "function", [np.sqrt, np.log, lambda x: x**3, np.linalg.norm, lambda x: np.abs(x + 0.0)]
+)
+def test_arguments_of_any_size(function, size):
+    check_grads(function, (np.array([0.3, 0.7, 1.2]) * size,))
+    check_grads(lambda x: np.sin(x / size), (np.array([0.3, -0.7]) * size,))
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-8, 1e8])
+def test_results_of_any_size(size):
+    x = np.array([0.3, -0.7])
+    check_grads(lambda x: size * np.sin(x), (x,))
+    with (
+        sciad.rule(scaled, partials=(lambda x, a, out: 1.0005 * a * np.cos(x), None)),
+        pytest.raises(AssertionError, match="wrong"),
+    ):
+        check_grads(lambda x: size * scaled(x, 2.0), (x,), order=1)
+
+
+def test_another_value_under_differentiation():
+    with (
+        sciad.rule(scaled, substitute=lambda x, a: x * a + 1.0),
+        pytest.raises(AssertionError, match="the plain function gives"),
+    ):
+        check_grads(lambda x: scaled(x, 2.0), (np.ones(2),), order=1)

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import sciad
 from sciad import LostDerivativeError, NotDifferentiableError, grad
@@ -84,6 +85,11 @@ def test_the_place_is_the_users_not_a_librarys():
     with pytest.raises(SciadError) as info:
         grad(f)(0.7)
     assert info.value.where == f"{__file__}:{f.__code__.co_firstlineno + 1}"
+
+
+def test_a_fortran_routine_is_named():
+    with pytest.raises(LostDerivativeError, match=r"dgetrf \(in scipy.linalg.lu_factor\)"):
+        grad(lambda a: scipy.linalg.lu_factor(a)[0][0, 0])(np.eye(2))
 
 
 def test_location_is_the_line_of_the_call():

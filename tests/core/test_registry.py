@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -44,11 +46,17 @@ def test_string_key_of_a_method():
     class_key = "some.module.Class.method"
     register(class_key, Nondifferentiable(plain))
 
-    def method():
-        pass
-
-    method.__module__, method.__qualname__ = "some.module", "Class.method"
+    scope = {"__name__": "some.module"}
+    exec("def method(): pass", scope)
+    method = scope["method"]
+    method.__qualname__ = "Class.method"
     assert isinstance(lookup(method), Nondifferentiable)
+
+    @functools.wraps(method)
+    def wrapper():
+        return method()
+
+    assert lookup(wrapper) is None  # it bears the name of what it wraps
     unregister(class_key)
 
 

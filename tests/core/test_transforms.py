@@ -250,6 +250,48 @@ def test_python_semantics_of_floats_are_kept():
     assert grad(lambda x: abs((-8.0 * x) ** (1 / 3)))(1.0) == pytest.approx(2 / 3)
 
 
+def test_complex_numbers_of_python_stay_what_they_are():
+    """NumPy's divide by zero in silence, and round their quotients in another way."""
+    seen = []
+
+    def f(x):
+        z = complex(x, 0.3).conjugate() / (x * 1j + 0.2).conjugate() + (x + 1j) ** 2
+        seen.append(sciad.stop_gradient(z))
+        return z.imag * abs(z.conjugate())
+
+    assert value_and_grad(f)(0.7)[0] == f(0.7)
+    assert type(seen[0]) is type(seen[1]) is complex
+    assert seen[0] == seen[1]
+    sciad.check_grads(f, (0.7,), order=3)
+    with pytest.raises(ZeroDivisionError):
+        grad(lambda x: (1.0 / complex(x - x, 0.0).conjugate()).real)(1.0)
+
+
+@pytest.mark.parametrize("number", [3, -2.5, True, 0, np.float64(1.5), np.int64(2)])
+@pytest.mark.parametrize("x", [0.7, np.float64(-0.7), np.float32(0.5), 1e300, np.float64(1e-160)])
+def test_quotients_with_plain_numbers(x, number):
+    """Value and type are those of the plain program; so are overflow and division by zero."""
+    below = lambda x: number / x
+    value, slope = value_and_grad(below)(x)
+    assert type(value) is type(below(x))
+    assert value == below(x)
+    with np.errstate(all="ignore"):
+        assert slope == pytest.approx(float(-value / x), rel=1e-6)
+        curvature = sciad.hessian(below)(x)
+        assert curvature == pytest.approx(float(2.0 * value / x / x), rel=1e-6)
+    above = lambda x: x / number
+    if number:
+        value, slope = value_and_grad(above)(x)
+        assert type(value) is type(above(x))
+        assert (value, slope) == (above(x), pytest.approx(1.0 / number, rel=1e-6))
+    elif type(x) is float:
+        with pytest.raises(ZeroDivisionError):
+            grad(above)(x)
+    else:
+        with np.errstate(divide="ignore"):
+            assert value_and_grad(above)(x) == (above(x), np.inf)
+
+
 def test_bind_values_levels_and_directions():
     calls = []
 
@@ -387,3 +429,62 @@ def test_linear_overhead_of_repeated_calls():
     for _ in range(5):
         g(x)
     assert len(sciad.core.dispatch._plans) == before
+
+
+class Holder:
+    def __init__(self, part):
+        self.part = part
+
+
+class Slotted:
+    __slots__ = ("part",)
+
+    def __init__(self, part):
+        self.part = part
+
+
+def numbers(x):
+    yield x * 2.0
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: Holder(x * 2.0),
+        lambda x: (x, [Slotted(x * 2.0)]),
+        lambda x: collections.deque([x]),
+        lambda x: numbers(x),
+        lambda x: map(abs, [x]),
+    ],
+)
+def test_a_result_whose_parts_are_not_known(function):
+    for transformed in (
+        jacobian(function),
+        lambda x: jvp(function, (x,), (1.0,)),
+        lambda x: vjp(function, x),
+    ):
+        with pytest.raises(InputError, match="returned a") as caught:
+            transformed(1.0)
+        assert __file__ in str(caught.value)
+
+
+def test_a_result_with_other_objects():
+    value, tangent = jvp(lambda x: (x * 2.0, Holder("name"), math.sin), (1.0,), (1.0,))
+    assert value[0] == 2.0
+    assert tangent == (2.0, None, None)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: grad(math.sin, np.ones(2)),
+        lambda: grad(2.0),
+        lambda: jacobian("f"),
+        lambda: hessian(None),
+        lambda: hvp(math.sin, 1.0, 1.0, argnums=None),
+        lambda: hvp(1.0, 1.0, 1.0),
+    ],
+)
+def test_what_is_no_function_or_argnums_is_refused_at_once(ask):
+    with pytest.raises(InputError, match=r"expected|argnums must be"):
+        ask()

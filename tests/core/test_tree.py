@@ -1,5 +1,7 @@
 import collections
 import dataclasses
+import functools
+import os
 from typing import Any
 
 import attrs
@@ -153,3 +155,90 @@ def test_round_trip(tree):
     leaves, treedef = flatten(tree)
     assert unflatten(treedef, leaves) == tree
     assert all(type(leaf) is float for leaf in leaves)
+
+
+class Listed(list):
+    def norm(self):
+        return sum(v * v for v in self)
+
+
+class Paired(tuple):
+    def __new__(cls, a, b):
+        return super().__new__(cls, (a, b))
+
+
+class Attributed(dict):
+    def __init__(self, entries, scale):
+        super().__init__(entries)
+        self.scale = scale
+
+    def __setitem__(self, key, value):
+        raise TypeError("constant")
+
+
+class Open(dict):
+    """Entries are attributes."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.__dict__ = self
+
+
+@dataclasses.dataclass
+class Cached:
+    a: float
+    unit = "m"
+
+    @functools.cached_property
+    def square(self):
+        return self.a**2
+
+
+@pytest.mark.parametrize("tree", [Listed([1.0, 2.0]), Paired(1.0, 2.0), Open(a=1.0, b=2.0)])
+def test_subclasses_of_containers(tree):
+    leaves, treedef = flatten(tree)
+    assert leaves == [1.0, 2.0]
+    made = unflatten(treedef, [3.0, 4.0])
+    assert type(made) is type(tree)
+    assert list(made.values() if isinstance(made, dict) else made) == [3.0, 4.0]
+
+
+def test_entries_that_are_attributes_stay_so():
+    made = unflatten(flatten(Open(a=1.0))[1], [5.0])
+    assert made.a == made["a"] == 5.0
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_attributes_of_a_container_are_kept(kind):
+    tree = Attributed({"a": 1.0}, scale=5) if kind is dict else Listed([1.0])
+    tree.scale = 5
+    leaves, treedef = flatten({"inside": tree})
+    assert leaves == [1.0]
+    assert unflatten(treedef, [2.0])["inside"].scale == 5
+
+
+def test_attributes_of_a_dataclass_are_kept():
+    tree = Cached(1.0)
+    tree.unit = "cm"
+    made = unflatten(flatten(tree)[1], [2.0])
+    assert (made.a, made.unit) == (2.0, "cm")
+
+
+def test_what_is_computed_once_is_computed_again():
+    tree = Cached(3.0)
+    assert tree.square == 9.0
+    assert unflatten(flatten(tree)[1], [2.0]).square == 4.0
+
+
+def test_numbers_in_other_attributes_are_refused():
+    cached = Cached(1.0)
+    cached.double = 2.0
+    listed = Listed([1.0])
+    listed.norm_of_it = np.ones(2)
+    for tree in (cached, listed, Attributed({"a": 1.0}, scale=[5.0])):
+        with pytest.raises(InputError, match="in its attribute"):
+            flatten([tree])
+
+
+def test_structures_of_the_system_are_constants():
+    assert flatten(os.stat("."))[0] == []

@@ -321,3 +321,75 @@ def test_complex_partial_of_a_real_function():
             jvp(lambda x: opaque(x), (X,), (X,))
         with pytest.raises(InputError, match="the tangent of a real value is complex"):
             check_grads(lambda x: opaque(x), (X,), 1)
+
+
+def test_a_wrapper_has_not_the_rule_of_what_it_wraps():
+    @functools.wraps(scipy.special.spherical_jn)
+    def threefold(n, x):
+        return 3.0 * scipy.special.spherical_jn(n, x)
+
+    class Counted:
+        def __init__(self, function):
+            functools.update_wrapper(self, function)
+            self.function = function
+
+        def __call__(self, n, x):
+            return 3.0 * self.function(n, x)
+
+    slope = scipy.special.spherical_jn(2, 1.0, derivative=True)
+    counted = Counted(scipy.special.spherical_jn)
+    for function in (threefold, counted, lambda n, x: counted(n, x)):
+        value, found = sciad.value_and_grad(function, argnums=1)(2, 1.0)
+        assert value == pytest.approx(3.0 * scipy.special.spherical_jn(2, 1.0), rel=1e-14)
+        assert found == pytest.approx(3.0 * slope, rel=1e-12)
+
+
+def test_the_gradient_of_a_function_of_scipy_is_another_function():
+    first = grad(scipy.special.spherical_jn, argnums=1)
+    points = 1.0 + 1e-5, 1.0 - 1e-5
+    above, below = (scipy.special.spherical_jn(2, x, derivative=True) for x in points)
+    assert grad(first, argnums=1)(2, 1.0) == pytest.approx((above - below) / 2e-5, rel=1e-8)
+
+
+def test_rules_are_undone_in_any_order():
+    def f(x):
+        return x
+
+    one = rule(f, partials=lambda x, out: 1.0 + 0.0 * x)
+    two = rule(f, partials=lambda x, out: 2.0 + 0.0 * x)
+    three = rule(f, partials=lambda x, out: 3.0 + 0.0 * x)
+    two.undo()
+    assert grad(f)(0.5) == 3.0
+    three.undo()
+    assert grad(f)(0.5) == 1.0
+    three = rule(f, partials=lambda x, out: 3.0 + 0.0 * x)
+    one.undo()
+    assert grad(f)(0.5) == 3.0
+    three.undo()
+    assert lookup(f) is None
+
+
+def test_default_values_are_arguments():
+    def power(x, n=3.0):
+        return float(x) ** float(n)
+
+    with rule(power, partials=(lambda x, n, out: n * x ** (n - 1.0), None)):
+        assert grad(lambda x: power(x))(2.0) == 12.0
+        assert grad(lambda x: power(x, n=2.0))(2.0) == 4.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"residual": 3},
+        {"substitute": 3},
+        {"residual": lambda y, x: y, "solve": 3},
+        {"transpose": lambda g, x: g, "argnums": True},
+        {"transpose": lambda g, x: g, "argnums": -1},
+        {"transpose": lambda g, x: g, "argnums": 1.5},
+    ],
+)
+def test_options_of_a_wrong_kind_are_refused_at_once(options):
+    with pytest.raises(InputError, match="rule"):
+        rule(opaque, **options)
+    assert lookup(opaque) is None

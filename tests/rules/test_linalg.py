@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import scipy.fft
+import scipy.linalg
+import scipy.signal
 
 import sciad
 from sciad.core.errors import NotDifferentiableError
@@ -61,6 +63,36 @@ REFUSED = {
     ),
     "qr raw": (lambda a: np.linalg.qr(a, "raw")[0][0, 0], ROTATION, "reflectors"),
     "cond": (np.linalg.cond, np.diag([1.0, 0.0]), "singular matrix"),
+    "scipy real beside complex": (
+        lambda a: scipy.linalg.solve_sylvester(1j * a, a, a)[0, 0].real,
+        ROTATION,
+        "where it is not exact",
+    ),
+    "scipy stack": (
+        lambda a: scipy.linalg.sqrtm(np.stack([a, a]))[0, 0, 0],
+        ROTATION,
+        "stacks of matrices",
+    ),
+    "scipy symmetric complex": (
+        lambda a: scipy.linalg.solve(1j * a, a, assume_a="sym")[0, 0].real,
+        ROTATION,
+        "assume_a='sym'",
+    ),
+    "scipy some eigenvalues": (
+        lambda a: scipy.linalg.eigvalsh(a, subset_by_index=[0, 0])[0],
+        np.eye(2),
+        "some of the eigenvalues",
+    ),
+    "scipy boundary": (
+        lambda a: scipy.signal.convolve2d(a, a, boundary="wrap")[0, 0],
+        ROTATION,
+        "other boundaries than zeros",
+    ),
+    "scipy toeplitz": (
+        lambda a: np.sum(scipy.linalg.toeplitz(np.stack([a, a]))),
+        ROTATION,
+        "more than one axis",
+    ),
 }
 
 

@@ -4,7 +4,7 @@ import cmath
 
 import numpy as np
 
-from .inputs import A, S, W, Z, x, y
+from .inputs import A, P, S, W, Z, x, y
 
 z = 0.3 + 0.4j
 
@@ -13,6 +13,9 @@ CASES = {
     "divide": (np.divide, Z, W),
     "power": (lambda z: z**3, Z),
     "power complex": (np.power, Z, W),
+    "power of negative numbers": (lambda a, w: np.power(-a, w), P, W),
+    "power of a negative number": (lambda v, c: (-v) ** c, x, 1.2 - 0.7j),
+    "float_power of negative numbers": (lambda w: np.float_power(-P, w), W),
     "exp": (np.exp, Z),
     "log": (np.log, Z),
     "sqrt": (np.sqrt, Z),

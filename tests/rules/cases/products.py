@@ -4,11 +4,17 @@ import numpy as np
 
 from .inputs import T3, A, M, N, P, S, W, Z, draw, x, y
 
+NUMBERS = np.arange(6.0).reshape(2, 3)
+
 CASES = {
     "matmul out": (lambda m, n: np.matmul(m, n, out=np.empty((2, 2))) ** 2, M, N),
     "matmul dtype": (lambda m, n: np.matmul(m, n, dtype=complex) ** 2, M, N),
     "matmul axes": (lambda m, n: np.matmul(m, n, axes=[(1, 0), (1, 0), (0, 1)]) ** 2, N, M),
     "matmul order": (lambda m, n: np.matmul(m, n, order="F") ** 2, M, N),
+    "matmul of a plain array and a list": (
+        lambda m: NUMBERS @ [m[0, 0], m[1, 1], 2.0] * ([m[0, 1], 1.5] @ NUMBERS)[:2],
+        M,
+    ),
     "matmul empty": (lambda m, n: m[:, :0] @ n[:0], M, N),
     "imatmul": (lambda s: _imatmul(s), S),
     "dot out": (lambda m, n: np.dot(m, n, out=np.empty((2, 2))) ** 2, M, N),

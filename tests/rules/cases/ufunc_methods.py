@@ -79,6 +79,9 @@ ACCUMULATE = {
     "power.accumulate": (_method("power", "accumulate"), P),
     "arctan2.accumulate": (_method("arctan2", "accumulate"), P),
     "add.accumulate complex": (_method("add", "accumulate"), Z),
+    "add.accumulate axis in a tuple": (_method("add", "accumulate", axis=(1,)), R),
+    "multiply.accumulate without axis": (_method("multiply", "accumulate", axis=None), P),
+    "minimum.accumulate axis in a tuple": (_method("minimum", "accumulate", axis=(0,)), R),
     "divide.accumulate complex": (_method("divide", "accumulate"), Z),
     "maximum.accumulate with ups and downs": (
         lambda a: np.maximum.accumulate(a) ** 2,
