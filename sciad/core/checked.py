@@ -8,7 +8,8 @@ import numpy as np
 from sciad.core.buffer import operand
 from sciad.core.entries import run as run_followed
 from sciad.core.errors import InputError
-from sciad.core.tape import ReverseTrace, sweep
+from sciad.core.sweep import sweep
+from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import dtype_of, shape_of
 
 __all__ = ["Checked", "Transposed", "function_name"]

@@ -16,7 +16,8 @@ import numpy as np
 from sciad.core.adjoints import ZERO, Adjoints
 from sciad.core.buffer import operand
 from sciad.core.errors import SciadWarning, user_location
-from sciad.core.tape import ReverseTrace, sweep
+from sciad.core.sweep import sweep
+from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import Trace, dtype_of, is_wrapped, primal_of, shape_of, trace_of
 from sciad.core.tree import TreeDef, flatten
 

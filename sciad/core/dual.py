@@ -11,7 +11,8 @@ from sciad.core.errors import InputError
 from sciad.core.rules import Elementwise, Linear, Vjp
 from sciad.core.scalars import partial_value
 from sciad.core.steps import Index, locate, scatter, shares
-from sciad.core.tape import ReverseTrace, sweep
+from sciad.core.sweep import sweep
+from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import (
     Array,
     Scalar,

@@ -13,7 +13,8 @@ from sciad.core.dual import ForwardTrace
 from sciad.core.entries import run
 from sciad.core.errors import InputError, TracingError, user_location
 from sciad.core.reach import FUNCTIONS, PLAIN, arrays_of, boxes_of
-from sciad.core.tape import ReverseTrace, sweep
+from sciad.core.sweep import sweep
+from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import Array, current, dtype_of, is_wrapped, primal_of, trace_of
 from sciad.core.tree import TreeDef, flatten, gradient_tree, unflatten
 

@@ -1,17 +1,8 @@
-"""Reverse mode: one flat list of entries, one per operation, and the sweep back over it.
+"""Reverse mode: one flat list of entries, one per operation.
 
 Creation order is a topological order, so no graph is searched. An entry's index is the slot of the
-value it made. The frequent operations are tuples, told apart by their length; a slot is ``None``
-for an operand that is constant:
-
-- ``(i, p, j, q)``: real numbers, slots and partial derivatives; ``(i, factor)``: a multiple of one;
-- ``(i, p, j, q, None)``: plain arrays of one shape, with the partial derivatives themselves;
-- ``(i, p, shape, j, q, shape, None, None)``: the same for two shapes;
-- ``(i, partial, x, out, None, None)``, ``(i, j, partial, partial, x, y, out)``: with functions;
-- ``(i, index, shape)``: an element or a slice;
-- ``(i, j, x, y, None, ...)`` of length 9: a product of vectors or matrices.
-
-All others are functions called with the slot and the `Adjoints`.
+value it made. The frequent operations are tuples, which `sciad.core.sweep` lists; all others are
+functions called with the slot and the `Adjoints`.
 
 Complex numbers: a cotangent is dL/dRe + i dL/dIm, so an operation that is holomorphic in an
 argument multiplies by the conjugate of the partial derivative, and a real argument gets the real
@@ -53,7 +44,7 @@ from sciad.core.tracer import (
     wrap,
 )
 
-__all__ = ["Adjoints", "ReverseTrace", "sweep"]
+__all__ = ["Adjoints", "ReverseTrace"]
 
 
 class ReverseTrace(Trace):
@@ -410,114 +401,3 @@ def _pass_on(slot: int, before: int, adjoints: Adjoints) -> None:
     if g is not ZERO:
         adjoints.owned.discard(slot)
         adjoints.add(before, g)
-
-
-def _pull_product(entry: tuple, g: Any, adjoints: Adjoints) -> None:
-    """Pull back through ``x @ y``; ndarray.dot is twice as quick as @ on small matrices."""
-    i, j, x, y, *_ = entry
-    plain = type(g) is np.ndarray
-    if i is not None:
-        if x.ndim == 1:
-            ct = y @ g if y.ndim == 2 else g * y
-        elif y.ndim == 1:
-            ct = g[:, None] * y
-        else:
-            ct = g.dot(y.T) if plain else g @ y.T
-        adjoints.add(i, ct)
-    if j is not None:
-        if y.ndim == 1:
-            ct = g @ x if x.ndim == 2 else g * x
-        elif x.ndim == 1:
-            ct = x[:, None] * g
-        else:
-            ct = x.T.dot(g) if plain else x.T @ g
-        adjoints.add(j, ct)
-
-
-def _pull_broadcast(entry: tuple, g: Any, adjoints: Adjoints) -> None:
-    """Pull back through a sum or product of arrays of different shapes."""
-    i, p, x_shape, j, q, y_shape, _, _ = entry
-    shape = shape_of(g)
-    for slot, partial, own in ((i, p, x_shape), (j, q, y_shape)):
-        ct = g if type(partial) is float and partial == 1.0 else g * partial
-        adjoints.add(slot, ct if own == shape else unbroadcast(ct, own))
-
-
-def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False) -> Adjoints:
-    """Run the entries backwards.
-
-    Parameters
-    ----------
-    entries : list
-        Entries of a `ReverseTrace`.
-    seeds : sequence of (slot, cotangent)
-        Cotangents of outputs.
-    careful : bool
-        See `sciad.core.masked`.
-
-    Returns
-    -------
-    Adjoints
-        With the cotangents of the inputs in their slots.
-    """
-    adjoints = Adjoints(len(entries), careful)
-    slots = adjoints.slots
-    for slot, cotangent in seeds:
-        adjoints.add(slot, cotangent)
-    with np.errstate(all="ignore"):  # infinite partials are the function's business, not news
-        for k in range(len(entries) - 1, -1, -1):
-            entry = entries[k]
-            if type(entry) is tuple:
-                g = slots[k]
-                if g is ZERO:
-                    continue
-                size = len(entry)
-                if size == 4:
-                    i, p, j, q = entry
-                    slots[i] = slots[i] + g * p  # not +=: others may hold an array without axes
-                    slots[j] = slots[j] + g * q
-                    continue
-                slots[k] = ZERO
-                if size == 5:
-                    i, p, j, q, _ = entry
-                elif size == 6:
-                    i, p, x, out, j, q = entry
-                    p = p(x, out)
-                elif size == 7:
-                    i, j, p, q, x, y, out = entry
-                    p = i is not None and p(x, y, out)
-                    q = j is not None and q(x, y, out)
-                elif size == 3:
-                    adjoints.add_part(entry, g)
-                    continue
-                elif size == 2:
-                    i, p = entry
-                    slots[i] = slots[i] + g * p
-                    continue
-                elif size == 9:
-                    _pull_product(entry, g, adjoints)
-                    continue
-                else:
-                    _pull_broadcast(entry, g, adjoints)
-                    continue
-                if i is not None:
-                    if type(p) is float and (p == 1.0 or p == -1.0):
-                        ct = g if p == 1.0 else -g
-                    else:
-                        ct = g * p
-                    if slots[i] is ZERO:
-                        slots[i] = ct
-                    else:
-                        adjoints.add(i, ct)
-                if j is not None:
-                    if type(q) is float and (q == 1.0 or q == -1.0):
-                        ct = g if q == 1.0 else -g
-                    else:
-                        ct = g * q
-                    if slots[j] is ZERO:
-                        slots[j] = ct
-                    else:
-                        adjoints.add(j, ct)
-            elif entry is not None:
-                entry(k, adjoints)
-    return adjoints
