@@ -25,7 +25,7 @@ from typing import Any
 from sciad.core.cached import RESULTS
 from sciad.core.errors import SourceError
 from sciad.core.reach import LEAVES, kinds_near, kinds_of, worth_following
-from sciad.core.rewrite import CALL, is_rewritten, needs_no_rewriting, rewritten_code
+from sciad.core.rewrite import CALL, builtin_names, is_rewritten, needs_no_rewriting, rewritten_code
 from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, named
 from sciad.core.sourceless import without_source
 from sciad.core.text import WRITTEN
@@ -199,7 +199,7 @@ def _exchange(function: types.FunctionType, called_unseen: bool) -> tuple[type, 
         return ()
     if not worth_following(function.__module__) or _has_named_rule(function):
         return ()
-    if FIRST not in function.__builtins__:  # type: ignore[attr-defined]
+    if FIRST not in builtin_names(function):
         return ()  # a namedtuple's: it has built-in names of its own
     known = _known.get(id(code))
     if known is None and needs_no_rewriting(code):

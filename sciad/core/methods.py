@@ -96,20 +96,17 @@ def _compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> A
 def _item(self: Any, *args: Any) -> Any:
     if args:
         place = args[0] if len(args) == 1 else args
-        return _exact(self[place] if isinstance(place, tuple) else _call(np.ravel, self)[place])
+        return _of_python(self[place] if isinstance(place, tuple) else _call(np.ravel, self)[place])
     if np.prod(shape_of(self)) != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
-    return _exact(_call(np.reshape, self, (1,))[0] if shape_of(self) else _number(self))
+    return _of_python(_call(np.reshape, self, (1,))[0] if shape_of(self) else _number(self))
 
 
-_PYTHONS = {"f": np.dtype(np.float64), "c": np.dtype(np.complex128)}
-
-
-def _exact(x: Any) -> Any:
-    """Elements of the precision that Python's numbers have."""
-    kind = dtype_of(x)
-    double = _PYTHONS.get(kind.kind, kind)
-    return x if kind.itemsize >= double.itemsize else _call(astype, x, double)
+def _of_python(x: Any) -> Any:
+    """Give the number of Python's, which divides and overflows otherwise than NumPy's."""
+    if trace_of(x) is None:
+        return np.asarray(primal_of(x)).item()
+    return _call(complex if dtype_of(x).kind == "c" else float, x)
 
 
 def is_array(x: Any) -> bool:
@@ -159,10 +156,9 @@ def _view(self: Any, *args: Any) -> Any:
 
 
 def _tolist(self: Any) -> Any:
-    shape, self = shape_of(self), _exact(self)
-    if not shape:
-        return _number(self)
-    return [_tolist(row) for row in self] if len(shape) > 1 else list(self)
+    if not shape_of(self):
+        return _of_python(_number(self))
+    return [_tolist(row) for row in self]
 
 
 def _fill(self: Array, value: Any) -> None:

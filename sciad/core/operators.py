@@ -41,9 +41,11 @@ def _binary(function: Callable[..., Any], swapped: bool = False) -> Callable[...
     def method(self: Any, other: Any) -> Any:
         accepted = _OF_ARRAYS if type(self) is Array else _OPERANDS
         if not is_wrapped(other) and not isinstance(other, accepted):
-            other = array_of(self, other)
+            other = array_of(self, other, function is operator.mul)
             if other is None:
                 return NotImplemented
+        elif isinstance(other, list | tuple):
+            other = list(other)  # also of a class derived from it
         rule = lookup(function)
         assert type(rule) is Elementwise
         return elementwise(rule, function, (other, self) if swapped else (self, other))
@@ -208,7 +210,7 @@ _power, _rpow = _binary(operator.pow), _binary(operator.pow, True)
 def _pow(self: Any, other: Any, modulo: Any = None) -> Any:
     if modulo is not None:
         raise NotDifferentiableError("pow() with a modulus", where=user_location())
-    if type(other) is int and other == 2 and type(primal_of(self)) is not complex:
+    if type(other) is int and other == 2 and type(primal_of(self)) not in (float, complex):
         return np.square(self)
     return _power(self, other)
 

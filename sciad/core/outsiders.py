@@ -12,30 +12,36 @@ from typing import Any
 import numpy as np
 
 from sciad.core.errors import LostDerivativeError, user_location
-from sciad.core.tracer import as_array, dtype_of, is_wrapped, primal_of
+from sciad.core.tracer import Array, Scalar, as_array, dtype_of, primal_of
 
 __all__ = ["array_of", "by_methods", "has_outsider", "refuse_dtype", "standing_for_arrays"]
 
 _HEAP_TYPE = 1 << 9  # flag of classes made by a class statement
 _OF_NUMBERS = -1e6  # ``__array_priority__`` of NumPy's numbers, and of what has none
+_USUAL = frozenset({Scalar, Array, float, int, np.float64, np.ndarray, list, tuple})
 _NUMBERS = (numbers.Number, np.generic, np.ndarray)
 
 
 def has_outsider(args: Sequence) -> bool:
     """Whether an object of a user's class is among some arguments."""
-    return any(
-        type(arg).__flags__ & _HEAP_TYPE and not is_wrapped(arg) and not isinstance(arg, _NUMBERS)
-        for arg in args
-    )
+    for arg in args:
+        kind = type(arg)
+        if kind not in _USUAL and kind.__flags__ & _HEAP_TYPE and not isinstance(arg, _NUMBERS):
+            return True
+    return False
 
 
 def standing_for_arrays(args: Sequence) -> list[Any]:
-    """Give arrays in the place of objects that say which array they stand for."""
-    return [as_array(arg) if hasattr(type(arg), "__array__") else arg for arg in args]
+    """Give arrays in the place of objects of which NumPy makes arrays."""
+    made = [_array(arg) if has_outsider((arg,)) else arg for arg in args]
+    return [arg if new is None else new for arg, new in zip(args, made, strict=True)]
 
 
-def array_of(box: Any, other: Any) -> Any:
-    """Array that NumPy makes of the other operand instead of asking its class; None if it asks."""
+def array_of(box: Any, other: Any, product: bool = False) -> Any:
+    """Array that NumPy makes of the other operand instead of asking its class; None if it asks.
+
+    A ``product`` with a list repeats the list, or raises.
+    """
     kind, own = type(other), type(primal_of(box))
     if isinstance(other, datetime.timedelta):
         raise LostDerivativeError(
@@ -43,15 +49,28 @@ def array_of(box: Any, other: Any) -> Any:
             where=user_location(),
             hint="compute with delta.total_seconds()",
         )
-    if not kind.__flags__ & _HEAP_TYPE or not issubclass(own, np.ndarray | np.generic):
+    if not issubclass(own, np.ndarray | np.generic):
         return None
-    if hasattr(kind, "__array_ufunc__") or isinstance(other, str | bytes | Mapping):
+    if isinstance(other, list | tuple):
+        repeated = product and kind.__mul__ in (list.__mul__, tuple.__mul__)
+        return None if repeated else as_array(list(other))
+    if not kind.__flags__ & _HEAP_TYPE:
+        return None
+    if hasattr(kind, "__array_ufunc__"):
         return None
     mine = 0.0 if own is np.ndarray else _OF_NUMBERS
     if getattr(other, "__array_priority__", _OF_NUMBERS) > mine:
         return None
+    return _array(other)
+
+
+def _array(other: Any) -> Any:
+    """Array that NumPy makes of an object; None if it cannot be one of numbers."""
+    kind = type(other)
     if hasattr(kind, "__array__"):
         return as_array(other)
+    if isinstance(other, str | bytes | Mapping):
+        return None
     if not hasattr(kind, "__len__") or not hasattr(kind, "__getitem__"):
         return None
     made = as_array(list(other))

@@ -15,6 +15,7 @@ original, and can take the place of the original's code (`sciad.core.classes`).
 
 import ast
 import builtins
+import contextlib
 import copy
 import dis
 import types
@@ -28,6 +29,7 @@ from sciad.core.stores import guard_stores
 __all__ = [
     "CALL",
     "ENTRIES",
+    "builtin_names",
     "install",
     "is_rewritten",
     "needs_no_rewriting",
@@ -43,6 +45,8 @@ _FACTORY = "__sciad_factory__"
 _FUTURE_FLAGS = 0x1FE0000
 #: These look at the frame they are called from.
 _LEFT_ALONE = frozenset({"super", "locals", "globals", "vars", "eval", "exec", "dir", "breakpoint"})
+#: So do these, of `sys` and `inspect`.
+_FRAMES = frozenset({"_getframe", "currentframe"})
 #: These neither compute nor call: they cannot drop a derivative.
 _HARMLESS = frozenset({"range", "len", "isinstance", "issubclass", "enumerate", "zip", "id"})
 
@@ -86,9 +90,14 @@ def rewritten_code(function: types.FunctionType) -> types.CodeType:
     code = function.__code__
     if is_rewritten(code):
         return code
-    if CALL not in function.__builtins__:  # type: ignore[attr-defined]
+    if CALL not in builtin_names(function):
         raise SourceError(f"{function.__qualname__} runs with built-in names of its own")
     return _compile(source_of(function))
+
+
+def builtin_names(function: Any) -> dict[str, Any]:
+    """Give the built-in names a function runs with."""
+    return function.__builtins__
 
 
 def with_code(function: types.FunctionType, code: types.CodeType) -> Any:
@@ -110,14 +119,17 @@ def with_code(function: types.FunctionType, code: types.CodeType) -> Any:
 class _Interceptor(ast.NodeTransformer):
     """Wraps every call, every ``@``, what makes text, and what ``except`` clauses name."""
 
-    def __init__(self, untouched: frozenset[str]) -> None:
+    def __init__(self, untouched: frozenset[str], guards: bool) -> None:
         self.untouched = untouched
+        self.guards = guards  # whether its ``except`` clauses are guarded
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in self.untouched:
             if node.func.id in ("eval", "exec") and node.args:
                 node.args[0] = _helped("readable", [node.args[0]], node.args[0])
+            return node
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _FRAMES:
             return node
         simple = not node.keywords and not any(isinstance(a, ast.Starred) for a in node.args)
         entry = ENTRIES[len(node.args)] if simple and len(node.args) < len(ENTRIES) else CALL
@@ -127,7 +139,7 @@ class _Interceptor(ast.NodeTransformer):
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         self.generic_visit(node)
         last = node.body[-1]
-        if isinstance(last, ast.Raise) and last.exc is None:
+        if not self.guards or (isinstance(last, ast.Raise) and last.exc is None):
             return node  # it tidies up, and lets the error go on
         kinds = node.type or ast.Attribute(ast.Name(CALL, ast.Load()), "anything", ast.Load())
         node.type = _helped("caught", [kinds], node.type or node)
@@ -170,7 +182,9 @@ def _compile(source: FunctionSource) -> types.CodeType:
     if isinstance(node, ast.AsyncFunctionDef):
         return original
     _strip_header(node)
-    interceptor = _Interceptor(_untouched(source))
+    # contextlib passes errors on to all contexts that are open
+    guards = original.co_filename != contextlib.__file__
+    interceptor = _Interceptor(_untouched(source), guards)
     if isinstance(node, ast.Lambda):
         node.body = interceptor.visit(node.body)
         statement: ast.stmt = ast.Assign([ast.Name("f", ast.Store())], node)

@@ -70,7 +70,8 @@ def print_(*values, **options):
 def to_complex(real=0.0, imag=0.0):
     """``complex(x)`` and ``complex(re, im)``."""
     real, imag = map(_complex_part, (real, imag))
-    return real + 1j * imag
+    z = real + 1j * imag
+    return elementwise(NUMBER, complex, (z,)) if is_wrapped(z) else complex(z)
 
 
 def _complex_part(x):

@@ -56,7 +56,9 @@ def check_outcome(function: Callable[[float], Any]) -> None:
     """The plain program's exception; where it returns, all that `check_program` asks."""
     plain = outcome(function)
     if isinstance(plain, type):
-        assert outcome(lambda x: sciad.value_and_grad(function)(x)) is plain
+        assert outcome(sciad.value_and_grad(function)) is plain
+        assert outcome(lambda x: sciad.jvp(function, (x,), (1.0,))) is plain
+        assert outcome(sciad.grad(sciad.grad(function))) is plain
     else:
         check_program(function)
 

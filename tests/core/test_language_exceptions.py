@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from .language import Programs, check_outcome
@@ -53,6 +54,26 @@ def failing_sqrt(x):
 @program
 def failing_overflow(x):
     return math.exp(x * 2000)
+
+
+@program
+def failing_square(x):
+    return 1.0 / (x - x) ** 2
+
+
+@program
+def failing_square_over(x):
+    return (x * 1e200) ** 2 * 0.0
+
+
+@program
+def failing_item(x):
+    return 1.0 / np.array([x - x]).item()
+
+
+@program
+def failing_element_of_list(x):
+    return 1.0 / np.array([[x - x]]).tolist()[0][0]
 
 
 @program

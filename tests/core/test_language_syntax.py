@@ -1,7 +1,9 @@
 """Statements: generators, contexts, matching, scopes, code that is made at run time."""
 
 import contextlib
+import inspect
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -49,6 +51,11 @@ def syntax_compile(x):
 def syntax_locals(x):
     y = x * x
     return locals()["y"] * 2
+
+
+@program
+def syntax_frames(x):
+    return sys._getframe().f_locals["x"] * inspect.currentframe().f_locals["x"]
 
 
 @program

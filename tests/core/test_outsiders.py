@@ -3,6 +3,7 @@
 import datetime
 import functools
 import operator
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -64,6 +65,11 @@ class First(Items):
     __array_priority__ = 1.0
 
 
+class Pair(NamedTuple):
+    a: float
+    b: float
+
+
 class Row(list):
     def __matmul__(self, other):
         return self[0] * other
@@ -123,6 +129,12 @@ def object_for_an_array(x):
 @right
 def ufunc_of_an_object(x):
     return np.sum(np.add(np.ones(2), Samples(x))) + np.sum(np.multiply(x, Samples(2.0)))
+
+
+@right
+def ufunc_of_sequences(x):
+    pair = Pair(2.0, x)
+    return np.sum(np.add(x, Items(2.0)) * np.multiply(x, pair)) + np.sum(np.array([x, x]) * pair)
 
 
 @right

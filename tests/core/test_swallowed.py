@@ -275,6 +275,29 @@ def test_a_handler_that_tidies_up_runs():
     assert done == ["f"]
 
 
+def test_open_contexts_are_left():
+    done = []
+
+    @contextlib.contextmanager
+    def noting(name):
+        try:
+            yield
+        finally:
+            done.append(name)
+
+    def f(x):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(noting("first"))
+            stack.enter_context(noting("second"))
+            stack.callback(done.append, "third")
+            lose(x)
+        return x
+
+    with pytest.raises(sciad.LostDerivativeError):
+        sciad.grad(f)(0.7)
+    assert done == ["third", "second", "first"]
+
+
 def test_an_interrupt_goes_before():
     def f(x):
         with Quiet():
@@ -322,6 +345,27 @@ def accepted_in_a_group(x):
     return x
 
 
+def accepted_by_suppress(x):
+    with contextlib.suppress(KeyError, sciad.TracingError):
+        lose(x)
+    return 2.0 * x
+
+
+def accepted_in_a_context(x):
+    @contextlib.contextmanager
+    def accepting():
+        try:
+            yield
+        except sciad.TracingError:
+            assert x > 0.0
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(accepting())
+        stack.enter_context(contextlib.nullcontext())
+        lose(x)
+    return 2.0 * x
+
+
 def accepted_twice(x):
     y = 0.0
     for _ in range(2):
@@ -339,6 +383,8 @@ def accepted_twice(x):
         accepted_among_others,
         accepted_further_out,
         accepted_in_a_group,
+        accepted_by_suppress,
+        accepted_in_a_context,
         accepted_twice,
     ],
 )
