@@ -66,7 +66,10 @@ class Adjoints:
     def add_part(self, entry: tuple, g: Any) -> None:
         """Add to an element or a slice of a slot; the entry is ``(slot, index, shape)``."""
         slot, index, shape = entry
-        if type(g) is not float and dtype_of(g).kind == "c":
+        if type(g) is np.ndarray:
+            if g.dtype is not FLOAT64 and g.dtype.kind == "c":
+                g = np.real(g)
+        elif type(g) is not float and dtype_of(g).kind == "c":
             g = np.real(g)
         buffer = self.slots[slot]
         if slot not in self.owned or type(buffer) is not np.ndarray or is_wrapped(g):

@@ -41,6 +41,7 @@ __all__ = [
     "operand",
     "prepare_write",
     "read_only",
+    "refresh",
     "refuse_plain",
     "store",
     "view",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sciad.core.adjoints import in_precision
-from sciad.core.buffer import constant, operand
+from sciad.core.buffer import constant, operand, refresh
 from sciad.core.constants import OPERANDS, present
 from sciad.core.outsiders import refuse_dtype
 from sciad.core.rules import Elementwise
@@ -26,6 +26,8 @@ def unary(rule: Elementwise, function: Callable[..., Any], a: Array) -> Any:
     """Apply to one traced array."""
     entries = a.tape
     if entries is None:
+        if a.is_slice and a.owner.tape is not None:  # type: ignore[union-attr]
+            return _of_slice(rule, function, a)
         x = present(a)
         if x is not None:
             return constant(function(x))
@@ -43,6 +45,26 @@ def unary(rule: Elementwise, function: Callable[..., Any], a: Array) -> Any:
         return a._trace.elementwise(rule, out, (x,), (a.node,), (x,))
     if reads_x:
         a.saved = True
+    x = x if reads_x else None
+    entries.append((a.node, partial, x, out if reads_out else None, None, None))
+    return Array(out, a._trace.running, len(entries) - 1, entries)
+
+
+def _of_slice(rule: Elementwise, function: Callable[..., Any], a: Array) -> Array | None:
+    """Apply to a slice of an array that has its tape at hand."""
+    root: Any = a.owner
+    plan = rule.of_array
+    if plan is None:
+        plan = array_partial(rule)
+    if not plan or a.live[0] is not root.value:
+        return None
+    if a.version != root.version:
+        refresh(a)
+    partial, reads_x, reads_out = plan
+    x, entries = a.value, root.tape
+    out = function(x)
+    if type(out) is not np.ndarray or out.dtype is not FLOAT64:
+        return a._trace.elementwise(rule, out, (x,), (a.node,), (x,))
     x = x if reads_x else None
     entries.append((a.node, partial, x, out if reads_out else None, None, None))
     return Array(out, a._trace.running, len(entries) - 1, entries)
