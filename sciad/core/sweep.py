@@ -26,7 +26,7 @@ __all__ = ["sweep"]
 
 def _pull_product(entry: tuple, g: Any, adjoints: Adjoints) -> None:
     """Pull back through ``x @ y``; ndarray.dot is twice as quick as @ on small matrices."""
-    i, j, x, y, *_ = entry
+    i, j, x, y, _, _, _, _, _ = entry
     plain = type(g) is np.ndarray
     if i is not None:
         if x.ndim == 1:
