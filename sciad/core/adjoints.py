@@ -56,13 +56,6 @@ class Adjoints:
             if type(self.slots[slot]) is np.ndarray:
                 self.owned.add(slot)
 
-    def add_element(self, slot: int, index: Any, shape: tuple, g: Any) -> None:
-        """Add to one number of the adjoint of an array."""
-        present = self.slots[slot]
-        if type(present) is not np.ndarray or type(g) is not float or slot not in self.owned:
-            present = self.buffer(slot, shape, FLOAT64, g)
-        present[index] += g
-
     def add_part(self, entry: tuple, g: Any) -> None:
         """Add to an element or a slice of a slot; the entry is ``(slot, index, shape)``."""
         slot, index, shape = entry

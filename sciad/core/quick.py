@@ -97,13 +97,10 @@ def binary(rule: Elementwise, function: Callable[..., Any], a: Any, b: Any) -> A
         return None
     x = present(a) if type(a) is Array and a.tape is None else a if type(a) in OPERANDS else None
     if x is not None:
-        y = (
-            present(b)
-            if type(b) is Array and b.tape is None
-            else b
-            if type(b) in OPERANDS
-            else None
-        )
+        if type(b) is Array:
+            y = present(b) if b.tape is None else None
+        else:
+            y = b if type(b) in OPERANDS else None
         if y is not None:
             return constant(function(x, y))
     x, y, i, j, trace = a, b, None, None, None
@@ -163,6 +160,7 @@ def binary(rule: Elementwise, function: Callable[..., Any], a: Any, b: Any) -> A
             x = in_precision(x, FLOAT64)
         if type(y) is np.ndarray and y.dtype is not FLOAT64 and to_y is not None:
             y = in_precision(y, FLOAT64)
+        x, y = x if 0 in needed else None, y if 1 in needed else None
         entries.append((i, j, to_x, to_y, x, y, out if 2 in needed else None))
     else:
         entries.append((i, j, to_x, to_y, None, None, None))

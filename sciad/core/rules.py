@@ -40,7 +40,6 @@ __all__ = [
     "substitute",
     "temporary",
     "unregister",
-    "vjp_rule",
     "when_imported",
 ]
 
@@ -373,22 +372,6 @@ def linear(
     """Register a `Linear` rule."""
     made = Linear(
         function, argnums, transpose if isinstance(transpose, tuple) else (transpose,), batched
-    )
-    register(function, made)
-    return made
-
-
-def vjp_rule(
-    function: Callable[..., Any],
-    *,
-    vjp: Callable[..., Any] | tuple[Callable[..., Any] | None, ...],
-    jvp: Callable[..., Any] | tuple[Callable[..., Any] | None, ...] | None = None,
-) -> Vjp:
-    """Register a `Vjp` rule; a single callable stands for the first argument."""
-    made = Vjp(
-        function,
-        vjp if isinstance(vjp, tuple) else (vjp,),
-        jvp if isinstance(jvp, tuple) or jvp is None else (jvp,),
     )
     register(function, made)
     return made
