@@ -31,14 +31,22 @@ ZERO = float("0")
 
 
 class Adjoints:
-    """Cotangents of all slots during one sweep."""
+    """Cotangents of all slots during one sweep.
 
-    __slots__ = ("careful", "owned", "slots")
+    The first `inputs` slots are those of the inputs, which no entry reads: small matrix products
+    and sums over stretched axes are gathered for them and computed together at the end.
+    """
 
-    def __init__(self, size: int, careful: bool = False) -> None:
-        self.slots: list[Any] = [ZERO] * size
+    __slots__ = ("careful", "inputs", "outer", "owned", "slots", "stretched")
+
+    def __init__(self, entries: list, careful: bool = False) -> None:
+        self.slots: list[Any] = [ZERO] * len(entries)
         self.owned: set[int] = set()
         self.careful = careful  # selections mark what they drop, see `sciad.core.masked`
+        self.inputs = next((k for k, entry in enumerate(entries) if entry is not None), 0)
+        self.outer: dict[tuple[int, int], tuple[list, list]] = {}
+        #: by slot, its shape and the shape to sum
+        self.stretched: dict[tuple[int, tuple, tuple], np.ndarray] = {}
 
     def add(self, slot: int, cotangent: Any) -> None:
         """Add to a slot; in place once the memory is the sweep's own."""
@@ -60,6 +68,11 @@ class Adjoints:
         """Add to an element or a slice of a slot; the entry is ``(slot, index, shape)``."""
         slot, index, shape = entry
         if type(g) is np.ndarray:
+            if g.dtype is FLOAT64 and self.slots[slot] is ZERO:
+                buffer = self.slots[slot] = np.zeros(shape)
+                self.owned.add(slot)
+                buffer[index] = g
+                return
             if g.dtype is not FLOAT64 and g.dtype.kind == "c":
                 g = np.real(g)
         elif type(g) is not float and dtype_of(g).kind == "c":
@@ -72,6 +85,35 @@ class Adjoints:
             part += g
         else:
             buffer[index] += g
+
+    def add_outer(self, slot: int, g: np.ndarray, y: np.ndarray) -> None:
+        """Add ``g @ y.T``, of matrices or vectors, to an input, sooner or later."""
+        key = slot, g.ndim
+        gathered = self.outer.get(key)
+        if gathered is None:
+            gathered = self.outer[key] = [], []
+        left, right = gathered
+        left.append(g)
+        right.append(y)
+        if len(left) == _GATHERED:
+            self._add_products(key)
+
+    def _add_products(self, key: tuple[int, int]) -> None:
+        """Compute the products that were gathered for an input, as one."""
+        left, right = self.outer.pop(key)
+        if key[1] == 1:
+            product = np.array(left).T.dot(np.array(right))
+        else:
+            product = np.concatenate(left, axis=1).dot(np.concatenate(right, axis=1).T)
+        self.add(key[0], product)
+
+    def finish(self) -> None:
+        """Add to the inputs what was gathered for them."""
+        for key in list(self.outer):
+            self._add_products(key)
+        for (slot, shape, _), g in self.stretched.items():
+            self.add(slot, unbroadcast(g, shape))
+        self.stretched.clear()
 
     def take(self, slot: int) -> Any:
         """Cotangent of a slot that nobody needs afterwards."""
@@ -150,6 +192,7 @@ def _written_through(array: np.ndarray) -> np.ndarray | None:
 
 
 SMALL = 1024
+_GATHERED = 64  # products that wait
 _LANES = 509
 
 

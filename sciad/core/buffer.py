@@ -23,6 +23,7 @@ from sciad.core.tracer import (
     Array,
     Scalar,
     as_array,
+    boxed,
     current,
     is_wrapped,
     primal_of,
@@ -38,6 +39,7 @@ __all__ = [
     "constant",
     "detach",
     "getitem",
+    "opened",
     "operand",
     "prepare_write",
     "read_only",
@@ -53,29 +55,42 @@ __all__ = [
 
 def constant(value: Any) -> Any:
     """Box a fresh plain array, so that traced values can be written into it later."""
-    if type(value) is np.ndarray:
-        dtype = value.dtype
-        if dtype is FLOAT64 or dtype.kind in "fc":
-            made = Array(value)
-            made.hot = True
-            if value.base is None or value.flags.writeable:
-                made.owned = True
-            return made
+    if type(value) is np.ndarray and (value.dtype is FLOAT64 or value.dtype.kind in "fc"):
+        made = Array()
+        made.value, made.hot = value, True
+        if value.base is None or value.flags.writeable:
+            made.owned = True
+        return made
     return value
+
+
+def opened(view: Array) -> list | None:
+    """Let a slice of an array with its tape at hand stand for what that is now; give the tape.
+
+    None for anything else, where nothing happens.
+    """
+    root = view.owner
+    if root is None or view.index is None:
+        return None
+    entries = root.tape
+    if entries is not None and view.version != root.version:
+        value = root.value
+        if view.live[0] is not value:
+            return None
+        root.saved = True
+        view.value = view.live[1]
+        entries.append((root.node, view.index, value.shape))
+        view.node = len(entries) - 1
+        view.version = root.version
+    return entries
 
 
 def refresh(view: Array) -> None:
     """Let a view stand for the present content of its owner."""
+    if opened(view) is not None:
+        return
     root = view.owner
     assert root is not None
-    entries = root.tape
-    if entries is not None and view.is_slice and view.live[0] is root.value:
-        root.saved = True
-        view.value = view.live[1]
-        entries.append((root.node, view.ops[0].index, root.value.shape))
-        view.node = len(entries) - 1
-        view.version = root.version
-        return
     if root.elements is not None:
         settle(root)
     value = current(view)
@@ -115,13 +130,13 @@ def detach(x: Any) -> Any:
     if type(x) is not Array:
         return x
     value, node = operand(x, trace_of(x))
-    return value if trace_of(x) is None else Array(value, x._trace, node)
+    return value if trace_of(x) is None else boxed(value, x._trace, node)
 
 
 def view(x: Array, op: Any, value: Any) -> Array:
     """Make the view ``op(x)``, whose value now is `value`."""
     root = x.owner if x.owner is not None else x
-    made = Array(value, root._trace)
+    made = boxed(value, root._trace)
     made.owner = root
     made.ops = (*x.ops, op)
     made.live = (root.value, value)
@@ -136,10 +151,18 @@ def getitem(x: Array, index: Any) -> Any:
     if type(index) is slice and (
         x.tape is not None or (x._trace is None and x.owner is None and type(x.value) is np.ndarray)
     ):
-        part = x.value[index]
-        made = Array(part, x._trace)
-        made.owner, made.ops, made.live = x, (Index(index),), (x.value, part)
-        made.version, made.is_slice = -1, True  # no node yet, as in `view`
+        value = x.value
+        part = value[index]
+        made = Array()
+        made.value, made._trace = part, x._trace
+        made.owner, made.index, made.live = x, index, (value, part)
+        entries = x.tape
+        if entries is None:
+            made.version = -1  # no node yet, as in `view`
+        else:
+            x.saved = True  # the first write copies in any case
+            entries.append((x.node, index, value.shape))
+            made.node, made.version = len(entries) - 1, x.version
         if x.readonly:
             made.readonly = True
         return made
@@ -196,7 +219,7 @@ def promote(root: Array, trace: Any) -> None:
     if root.elements is not None:
         settle(root)
     if root._trace is not None:
-        inner = Array(root.value, root._trace, root.node)
+        inner = boxed(root.value, root._trace, root.node)
         inner.owned, inner.saved, inner.hot = root.owned, root.saved, root.hot
         root.value = inner
         root.saved = False
@@ -338,13 +361,14 @@ def _store_constant(x: Array, index: Any, v: Any) -> bool:
 def _store_part(x: Array, index: Any, v: Array) -> bool:
     """Write a plain array into a row or slice of an array of the same trace; or do nothing."""
     trace, value, new = x._trace, x.value, v.value
-    if v.owner is not None or trace is None or type(value) is not np.ndarray:
+    if v.owner is not None or x.readonly or type(value) is not np.ndarray:
         return False
     if type(new) is not np.ndarray or new.dtype is not value.dtype:
         return False
     value[index] = new
-    x.blank = False
-    trace.store(x, (Index(index),), new, v.node)
+    if trace is not None:
+        x.blank = False
+        trace.store(x, (Index(index),), new, v.node)
     x.version += 1
     return True
 

@@ -25,16 +25,22 @@ _PLAIN = OPERANDS | {
 _DISPATCHED = type(np.sum)
 
 
-def present(a: Array) -> Any:
-    """Content of an array without trace as it is now, not to be kept; None if it is traced."""
-    root = a.owner
-    if root is None:
-        value = a.value if a._trace is None else None
-    elif root._trace is None:
-        value = current(a)
-    else:
-        return None
-    return value if type(value) is np.ndarray else None
+def present(a: Any) -> Any:
+    """Plain operand: as it is, or the content of an array without trace now, not to be kept.
+
+    None for everything else.
+    """
+    if type(a) is Array:
+        root = a.owner
+        if root is None:
+            value = a.value if a._trace is None else None
+        elif root._trace is None:
+            live = a.live
+            value = live[1] if live is not None and live[0] is root.value else current(a)
+        else:
+            return None
+        return value if type(value) is np.ndarray else None
+    return a if type(a) in OPERANDS else None
 
 
 def computed(function: Any, args: tuple, kwargs: dict) -> Any:

@@ -14,15 +14,16 @@ import numpy as np
 
 from sciad.core.adoption import is_whole
 from sciad.core.apply import known_scalar, of_scalar
-from sciad.core.buffer import constant
+from sciad.core.buffer import constant, opened
 from sciad.core.classes import FIRST, RUNNING, first_call, meet_objects
+from sciad.core.constants import present
 from sciad.core.dispatch import call
 from sciad.core.errors import LostDerivativeError
-from sciad.core.quick import unary
-from sciad.core.rewrite import CALL, ENTRIES, install
-from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, Elementwise
+from sciad.core.quick import binary, unary
+from sciad.core.rewrite import CALL, ENTRIES, SEEN, TYPE, install
+from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, Elementwise, Linear
 from sciad.core.swallowed import NOTHING_SWALLOWED, settled
-from sciad.core.tracer import Array, Scalar
+from sciad.core.tracer import FLOAT64, Array, Scalar
 
 __all__ = ["run"]
 
@@ -61,12 +62,11 @@ def call_with_none(function: Any, /) -> Any:
     """``call(function)``, quicker."""
     kind = type(function)
     if kind is _METHOD:
-        inner = function.__func__
         try:
-            known = inner in READY_FUNCTIONS
+            known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(inner):
+        if known or is_ready_method(function.__func__):
             return function()
     elif kind is type:
         if function in READY_FUNCTIONS or is_ready_class(function):
@@ -80,14 +80,15 @@ def call_with_one(function: Any, x: Any, /) -> Any:
     """``call(function, x)``, quicker."""
     kind = type(function)
     if kind is _METHOD:
-        inner = function.__func__
         try:
-            known = inner in READY_FUNCTIONS
+            known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(inner):
+        if known or is_ready_method(function.__func__):
             return function(x)
         return call(function, x)
+    if kind is _FUNCTION and id(function.__code__) in READY:
+        return function(x)
     if type(x) is Scalar:
         try:
             rule = BY_CALLABLE.get(function)
@@ -116,18 +117,45 @@ def call_with_one(function: Any, x: Any, /) -> Any:
         except TypeError as error:
             settled(error)
             rule = None
-        if type(rule) is Elementwise and rule.trusted:
-            found = unary(rule, function, x)
-            if found is not None:
-                return found
+        if type(rule) is Elementwise:
+            plan, entries = rule.of_array, x.tape or (x.index and opened(x))
+            if plan and entries:  # `unary`, written out
+                partial, reads_x, reads_out = plan
+                value = x.value
+                out = function(value)
+                if type(out) is np.ndarray and out.dtype is FLOAT64:
+                    if reads_x:
+                        x.saved = True
+                    else:
+                        value = None
+                    if partial is None:
+                        entries.append((x.node, out, None, None, None))
+                    else:
+                        kept = out if reads_out else None
+                        entries.append((x.node, partial, value, kept, None, None))
+                    made = Array()
+                    made.value, made._trace = out, x._trace.running
+                    made.node, made.tape = len(entries) - 1, entries
+                    return made
+                return x._trace.elementwise(rule, out, (value,), (x.node,), (value,))
+            if rule.trusted:
+                found = unary(rule, function, x)
+                if found is not None:
+                    return found
+        elif type(rule) is Linear and rule.trusted:
+            value = present(x)
+            if value is not None:
+                out = function(value)
+                if type(out) is not np.ndarray:
+                    return out
+                if out.base is None and out is not value:
+                    return constant(out)
     elif kind is _BUILTIN and (type(x) is float or type(x) is int):
         result = function(x)
         if type(result) is np.ndarray and sys.getrefcount(result) == 2 and is_whole(result):
             return constant(result)
         return result
-    if (kind is _FUNCTION and id(function.__code__) in READY) or (
-        kind is type and id(function) in READY
-    ):
+    if kind is type and id(function) in READY:
         return function(x)
     return call(function, x)
 
@@ -135,35 +163,43 @@ def call_with_one(function: Any, x: Any, /) -> Any:
 def call_with_two(function: Any, x: Any, y: Any, /) -> Any:
     """``call(function, x, y)``, quicker."""
     kind = type(function)
-    if kind is _METHOD:
-        inner = function.__func__
+    if kind is type:
+        if function in READY_FUNCTIONS or is_ready_class(function):
+            return function(x, y)
+    elif kind is _METHOD:
         try:
-            known = inner in READY_FUNCTIONS
+            known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(inner):
-            return function(x, y)
-    elif kind is type:
-        if function in READY_FUNCTIONS or is_ready_class(function):
+        if known or is_ready_method(function.__func__):
             return function(x, y)
     elif kind is _FUNCTION and id(function.__code__) in READY:
         return function(x, y)
+    elif type(x) is Array or type(y) is Array:
+        try:
+            rule = BY_CALLABLE.get(function)
+        except TypeError as error:
+            settled(error)
+            rule = None
+        if type(rule) is Elementwise and rule.trusted:
+            found = binary(rule, function, x, y)
+            if found is not None:
+                return found
     return call(function, x, y)
 
 
 def call_with_three(function: Any, x: Any, y: Any, z: Any, /) -> Any:
     """``call(function, x, y, z)``, quicker."""
     kind = type(function)
-    if kind is _METHOD:
-        inner = function.__func__
+    if kind is type:
+        if function in READY_FUNCTIONS or is_ready_class(function):
+            return function(x, y, z)
+    elif kind is _METHOD:
         try:
-            known = inner in READY_FUNCTIONS
+            known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(inner):
-            return function(x, y, z)
-    elif kind is type:
-        if function in READY_FUNCTIONS or is_ready_class(function):
+        if known or is_ready_method(function.__func__):
             return function(x, y, z)
     elif kind is _FUNCTION and id(function.__code__) in READY:
         return function(x, y, z)
@@ -172,6 +208,8 @@ def call_with_three(function: Any, x: Any, y: Any, z: Any, /) -> Any:
 
 install(CALL, call)
 install(FIRST, first_call)
+install(SEEN, READY_FUNCTIONS)
+install(TYPE, type)
 _QUICK: dict[int, Callable[..., Any]] = {
     0: call_with_none,
     1: call_with_one,

@@ -11,26 +11,26 @@ from typing import Any
 import numpy as np
 
 from sciad.core.adjoints import in_precision
-from sciad.core.buffer import constant, operand, refresh
-from sciad.core.constants import OPERANDS, present
+from sciad.core.buffer import constant, opened, operand
+from sciad.core.constants import present
 from sciad.core.outsiders import refuse_dtype
 from sciad.core.rules import Elementwise
 from sciad.core.scalars import array_partial, needed_arguments
 from sciad.core.tape import ReverseTrace
-from sciad.core.tracer import FLOAT64, Array
+from sciad.core.tracer import FLOAT64, Array, boxed
 
-__all__ = ["binary", "unary"]
+__all__ = ["binary", "of_traced", "unary"]
 
 
 def unary(rule: Elementwise, function: Callable[..., Any], a: Array) -> Any:
     """Apply to one traced array."""
     entries = a.tape
     if entries is None:
-        if a.is_slice and a.owner.tape is not None:  # type: ignore[union-attr]
-            return _of_slice(rule, function, a)
-        x = present(a)
-        if x is not None:
-            return constant(function(x))
+        entries = opened(a)
+        if entries is None:
+            x = present(a)
+            if x is not None:
+                return constant(function(x))
     plan = rule.of_array
     if plan is None:
         plan = array_partial(rule)
@@ -45,29 +45,13 @@ def unary(rule: Elementwise, function: Callable[..., Any], a: Array) -> Any:
         return a._trace.elementwise(rule, out, (x,), (a.node,), (x,))
     if reads_x:
         a.saved = True
-    x = x if reads_x else None
-    entries.append((a.node, partial, x, out if reads_out else None, None, None))
-    return Array(out, a._trace.running, len(entries) - 1, entries)
-
-
-def _of_slice(rule: Elementwise, function: Callable[..., Any], a: Array) -> Array | None:
-    """Apply to a slice of an array that has its tape at hand."""
-    root: Any = a.owner
-    plan = rule.of_array
-    if plan is None:
-        plan = array_partial(rule)
-    if not plan or a.live[0] is not root.value:
-        return None
-    if a.version != root.version:
-        refresh(a)
-    partial, reads_x, reads_out = plan
-    x, entries = a.value, root.tape
-    out = function(x)
-    if type(out) is not np.ndarray or out.dtype is not FLOAT64:
-        return a._trace.elementwise(rule, out, (x,), (a.node,), (x,))
-    x = x if reads_x else None
-    entries.append((a.node, partial, x, out if reads_out else None, None, None))
-    return Array(out, a._trace.running, len(entries) - 1, entries)
+    else:
+        x = None
+    if partial is None:
+        entries.append((a.node, out, None, None, None))
+    else:
+        entries.append((a.node, partial, x, out if reads_out else None, None, None))
+    return boxed(out, a._trace.running, len(entries) - 1, entries)
 
 
 def _of_view(plan: tuple, function: Callable[..., Any], a: Array) -> Array | None:
@@ -84,8 +68,11 @@ def _of_view(plan: tuple, function: Callable[..., Any], a: Array) -> Array | Non
         return None
     entries = trace.entries
     x = x if reads_x else None
-    entries.append((slot, partial, x, out if reads_out else None, None, None))
-    return Array(out, trace, len(entries) - 1, entries)
+    if partial is None:
+        entries.append((slot, out, None, None, None))
+    else:
+        entries.append((slot, partial, x, out if reads_out else None, None, None))
+    return boxed(out, trace, len(entries) - 1, entries)
 
 
 _PLAIN = frozenset({np.ndarray, float, int, np.float64})
@@ -95,14 +82,16 @@ def binary(rule: Elementwise, function: Callable[..., Any], a: Any, b: Any) -> A
     """Apply to two operands, of which one is a traced array and the other an array or a number."""
     if len(rule.partials) != 2:
         return None
-    x = present(a) if type(a) is Array and a.tape is None else a if type(a) in OPERANDS else None
+    x = present(a)
     if x is not None:
-        if type(b) is Array:
-            y = present(b) if b.tape is None else None
-        else:
-            y = b if type(b) in OPERANDS else None
+        y = present(b)
         if y is not None:
             return constant(function(x, y))
+    return of_traced(rule, function, a, b)
+
+
+def of_traced(rule: Elementwise, function: Callable[..., Any], a: Any, b: Any) -> Any:
+    """Apply to two operands, of which one is traced."""
     x, y, i, j, trace = a, b, None, None, None
     if type(a) is Array:
         if a.owner is None:
@@ -164,7 +153,7 @@ def binary(rule: Elementwise, function: Callable[..., Any], a: Any, b: Any) -> A
         entries.append((i, j, to_x, to_y, x, y, out if 2 in needed else None))
     else:
         entries.append((i, j, to_x, to_y, None, None, None))
-    return Array(out, trace, len(entries) - 1, entries if out.ndim else None)
+    return boxed(out, trace, len(entries) - 1, entries if out.ndim else None)
 
 
 def _kept(trace: ReverseTrace, operand: Any, value: Any) -> Any:

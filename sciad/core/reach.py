@@ -176,7 +176,7 @@ def _walk(values: Iterable[Any], skipped: frozenset[type] = LEAVES) -> Iterator[
         seen.add(id(value))
         yield value
         if depth < _DEPTH and type(value) not in LEAVES:
-            front.extend((inner, depth + 1) for inner in _near(value))
+            front.extend((v, depth + 1) for v in _near(value) if type(v) not in skipped)
 
 
 def _is_users(module: Any) -> bool:

@@ -19,7 +19,7 @@ import contextlib
 import copy
 import dis
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sciad.core.errors import SourceError
@@ -29,6 +29,8 @@ from sciad.core.stores import guard_stores
 __all__ = [
     "CALL",
     "ENTRIES",
+    "SEEN",
+    "TYPE",
     "builtin_names",
     "install",
     "is_rewritten",
@@ -40,6 +42,8 @@ __all__ = [
 CALL = "__sciad_call__"
 #: Quicker ways for calls with so many positional arguments, and no others.
 ENTRIES = ("__sciad_call0__", "__sciad_call1__", "__sciad_call2__", "__sciad_call3__")
+#: The classes and functions that were looked at, and ``type``, whatever the user calls so.
+SEEN, TYPE = "__sciad_seen__", "__sciad_type__"
 _NAMES = frozenset({CALL, *ENTRIES})
 _FACTORY = "__sciad_factory__"
 _FUTURE_FLAGS = 0x1FE0000
@@ -80,8 +84,8 @@ def _is_intercepted(instruction: dis.Instruction) -> bool:
     return name.startswith(("CALL", "CHECK_E", "STORE_SUBSCR", "STORE_SLICE", "BUILD_STRING"))
 
 
-def install(name: str, entry: Callable[..., Any]) -> None:
-    """Make an entry of the dispatcher known to rewritten code."""
+def install(name: str, entry: Any) -> None:
+    """Make an entry of the dispatcher, or what it goes by, known to rewritten code."""
     setattr(builtins, name, entry)
 
 
@@ -134,7 +138,11 @@ class _Interceptor(ast.NodeTransformer):
         simple = not node.keywords and not any(isinstance(a, ast.Starred) for a in node.args)
         entry = ENTRIES[len(node.args)] if simple and len(node.args) < len(ENTRIES) else CALL
         name = ast.copy_location(ast.Name(entry, ast.Load()), node.func)
-        return ast.copy_location(ast.Call(name, [node.func, *node.args], node.keywords), node)
+        made = ast.copy_location(ast.Call(name, [node.func, *node.args], node.keywords), node)
+        if entry == CALL or not _looks_like_class(node.func) or not all(map(_is_short, node.args)):
+            return made
+        known = ast.copy_location(_is_ready(node.func), node)
+        return ast.fix_missing_locations(ast.copy_location(ast.IfExp(known, node, made), node))
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         self.generic_visit(node)
@@ -163,6 +171,31 @@ class _Interceptor(ast.NodeTransformer):
         if node.format_spec is not None:  # stays a literal of Python's, with what is in it visited
             self.generic_visit(node.format_spec)
         return node
+
+
+def _looks_like_class(function: ast.expr) -> bool:
+    """Whether a name is written as those of classes are; if it is none, that costs a few ns."""
+    return isinstance(function, ast.Name) and function.id.lstrip("_")[:1].isupper()
+
+
+def _is_short(argument: ast.expr) -> bool:
+    """Whether an argument may be written twice."""
+    parts = list(ast.walk(argument))
+    return len(parts) < _SHORT and not any(
+        isinstance(part, ast.expr) and not isinstance(part, _REPEATABLE) for part in parts
+    )
+
+
+_SHORT = 24
+_REPEATABLE = (ast.Name, ast.Constant, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Subscript)
+
+
+def _is_ready(function: ast.expr) -> ast.expr:
+    """Test for a class that was looked at before: it is called without the dispatcher."""
+    kind = ast.Call(ast.Name(TYPE, ast.Load()), [function], [])
+    is_class = ast.Compare(kind, [ast.Is()], [ast.Name(TYPE, ast.Load())])
+    seen = ast.Compare(function, [ast.In()], [ast.Name(SEEN, ast.Load())])
+    return ast.BoolOp(ast.And(), [is_class, seen])
 
 
 def _helped(helper: str, arguments: list[Any], node: ast.AST) -> ast.expr:

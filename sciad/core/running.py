@@ -56,6 +56,9 @@ def overlapping(leaves: Sequence[Any], others: Sequence[Any] = ()) -> frozenset[
     rest = [memory for other in others if (memory := memory_of(other)) is not None]
     if len(arrays) + len(rest) < 2 or not arrays:
         return frozenset()
+    memories = [*rest, *(array for _, array in arrays)]
+    if all(m.base is None for m in memories) and len(set(map(id, memories))) == len(memories):
+        return frozenset()  # each has memory of its own
     return frozenset(
         k
         for k, array in arrays
@@ -283,6 +286,12 @@ def unrecorded(function: Callable[[list], Any], leaves: list) -> tuple[list[Any]
 
 def finished(cotangent: Any, leaf: Any, owned: bool) -> Any:
     """Give a cotangent the shape and type of its leaf, and memory of its own."""
+    if (
+        type(cotangent) is type(leaf) is np.ndarray
+        and cotangent.dtype is leaf.dtype
+        and cotangent.shape == leaf.shape
+    ):
+        return cotangent if owned else cotangent.copy()
     if type(cotangent) is Array and trace_of(cotangent) is None:
         cotangent = primal_of(cotangent)  # a rule has made it in followed code
     if is_wrapped(cotangent):

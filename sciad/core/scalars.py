@@ -16,7 +16,16 @@ import numpy as np
 
 from sciad.core.rules import Elementwise
 
-__all__ = ["partial_value", "scalar_partial_value", "scalar_partials", "single_partial"]
+__all__ = [
+    "ARRAY_CONSTANTS",
+    "array_constant",
+    "array_partial",
+    "needed_arguments",
+    "partial_value",
+    "scalar_partial_value",
+    "scalar_partials",
+    "single_partial",
+]
 
 
 class _ScalarNumpy:
@@ -143,9 +152,54 @@ def _read_arguments(partial: Any) -> Iterator[int]:
 
 
 def array_partial(rule: Elementwise) -> Any:
-    """(partial, reads the argument, reads the result) of a function of one argument, else False."""
+    """(partial, reads the argument, reads the result) of a function of one argument, else False.
+
+    The partial is None if it is the result itself.
+    """
     needed = rule.needed if rule.needed is not None else needed_arguments(rule)
     partial = rule.partials[0]
-    found = len(rule.partials) == 1 and partial is not None and (partial, 0 in needed, 1 in needed)
+    found = (
+        len(rule.partials) == 1
+        and partial is not None
+        and (_array_partial(partial), 0 in needed, 1 in needed)
+    )
     object.__setattr__(rule, "of_array", found)
     return found
+
+
+def _array_partial(partial: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Make ``1.0 - out * out`` compute with an array without axes instead of ``1.0``.
+
+    NumPy takes half the time for it. Powers stay: NumPy knows squares by the number.
+    """
+    code = getattr(partial, "__code__", None)
+    if code is None or partial.__closure__:
+        return partial
+    instructions = [i for i in dis.get_instructions(code) if i.opname != "RESUME"]
+    if len(instructions) == 2 and instructions[0].argval == code.co_varnames[1]:
+        return None
+    operators = [i.argrepr for i in instructions if i.opname == "BINARY_OP"]
+    if not operators or "**" in operators:
+        return partial
+    constants = tuple(array_constant(c) if type(c) is float else c for c in code.co_consts)
+    made = types.FunctionType(
+        code.replace(co_consts=constants), partial.__globals__, partial.__name__
+    )
+    made.__defaults__ = partial.__defaults__
+    return made
+
+
+#: Numbers as arrays without axes.
+ARRAY_CONSTANTS: dict[float, np.ndarray] = {}
+_MOST_CONSTANTS = 256
+
+
+def array_constant(value: float) -> Any:
+    """Give a number as an array without axes, for operations with float64 arrays."""
+    if not value:
+        return value  # the table cannot tell 0.0 from -0.0
+    made = np.array(value)
+    made.flags.writeable = False
+    if len(ARRAY_CONSTANTS) < _MOST_CONSTANTS:
+        ARRAY_CONSTANTS[value] = made
+    return made

@@ -51,6 +51,19 @@ class Index:
         return (slice(None), *index)
 
 
+class _Steps:
+    """Default of `Array.ops`: the steps of a slice are made when somebody asks for them."""
+
+    def __get__(self, array: Array | None, kind: type) -> tuple:
+        if array is None or array.index is None:
+            return ()
+        array.ops = (Index(array.index),)
+        return array.ops
+
+
+Array.ops = _Steps()  # type: ignore[assignment]
+
+
 class Call:
     """The step ``function(a, *args, **kwargs)`` of a linear function that returns a view."""
 

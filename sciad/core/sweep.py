@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.adjoints import ZERO, Adjoints, unbroadcast
+from sciad.core.adjoints import FLOAT64, SMALL, ZERO, Adjoints, unbroadcast
 from sciad.core.tracer import shape_of
 
 __all__ = ["sweep"]
@@ -29,13 +29,16 @@ def _pull_product(entry: tuple, g: Any, adjoints: Adjoints) -> None:
     i, j, x, y, _, _, _, _, _ = entry
     plain = type(g) is np.ndarray
     if i is not None:
-        if x.ndim == 1:
-            ct = y @ g if y.ndim == 2 else g * y
-        elif y.ndim == 1:
-            ct = g[:, None] * y
+        if plain and i < adjoints.inputs and x.ndim == 2 and g.size <= SMALL:
+            adjoints.add_outer(i, g, y)
         else:
-            ct = g.dot(y.T) if plain else g @ y.T
-        adjoints.add(i, ct)
+            if x.ndim == 1:
+                ct = y @ g if y.ndim == 2 else g * y
+            elif y.ndim == 1:
+                ct = g[:, None] * y
+            else:
+                ct = g.dot(y.T) if plain else g @ y.T
+            adjoints.add(i, ct)
     if j is not None:
         if y.ndim == 1:
             ct = g @ x if x.ndim == 2 else g * x
@@ -43,16 +46,41 @@ def _pull_product(entry: tuple, g: Any, adjoints: Adjoints) -> None:
             ct = x[:, None] * g
         else:
             ct = x.T.dot(g) if plain else x.T @ g
-        adjoints.add(j, ct)
+        if adjoints.slots[j] is ZERO:
+            adjoints.slots[j] = ct
+        else:
+            adjoints.add(j, ct)
 
 
 def _pull_broadcast(entry: tuple, g: Any, adjoints: Adjoints) -> None:
     """Pull back through a sum or product of arrays of different shapes."""
     i, p, x_shape, j, q, y_shape, _, _ = entry
-    shape = shape_of(g)
-    for slot, partial, own in ((i, p, x_shape), (j, q, y_shape)):
-        ct = g if type(partial) is float and partial == 1.0 else g * partial
-        adjoints.add(slot, ct if own == shape else unbroadcast(ct, own))
+    shape = g.shape if type(g) is np.ndarray else shape_of(g)
+    ct = g if type(p) is float and p == 1.0 else g * p
+    if x_shape != shape:
+        _pull_stretched(i, ct, x_shape, adjoints)
+    elif adjoints.slots[i] is ZERO:
+        adjoints.slots[i] = ct
+    else:
+        adjoints.add(i, ct)
+    ct = g if type(q) is float and q == 1.0 else g * q
+    if y_shape != shape:
+        _pull_stretched(j, ct, y_shape, adjoints)
+    elif adjoints.slots[j] is ZERO:
+        adjoints.slots[j] = ct
+    else:
+        adjoints.add(j, ct)
+
+
+def _pull_stretched(slot: int, ct: Any, shape: tuple, adjoints: Adjoints) -> None:
+    """Add to an operand of another shape than the result."""
+    if slot < adjoints.inputs and type(ct) is np.ndarray and ct.size <= SMALL:
+        key = slot, shape, ct.shape
+        gathered = adjoints.stretched
+        before = gathered.get(key)
+        gathered[key] = ct if before is None else before + ct
+    else:
+        adjoints.add(slot, unbroadcast(ct, shape))
 
 
 def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False) -> Adjoints:
@@ -72,8 +100,8 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False
     Adjoints
         With the cotangents of the inputs in their slots.
     """
-    adjoints = Adjoints(len(entries), careful)
-    slots = adjoints.slots
+    adjoints = Adjoints(entries, careful)
+    slots, owned = adjoints.slots, adjoints.owned
     for slot, cotangent in seeds:
         adjoints.add(slot, cotangent)
     with np.errstate(all="ignore"):  # infinite partials are the function's business, not news
@@ -95,19 +123,29 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False
                 elif size == 6:
                     i, p, x, out, j, q = entry
                     p = p(x, out)
+                elif size == 3:
+                    i, index, _ = entry
+                    buffer = slots[i]
+                    if (
+                        i in owned
+                        and type(index) is slice
+                        and (type(buffer) is type(g) is np.ndarray and g.dtype is FLOAT64)
+                    ):
+                        part = buffer[index]
+                        part += g
+                    else:
+                        adjoints.add_part(entry, g)
+                    continue
+                elif size == 9:
+                    _pull_product(entry, g, adjoints)
+                    continue
                 elif size == 7:
                     i, j, p, q, x, y, out = entry
                     p = i is not None and p(x, y, out)
                     q = j is not None and q(x, y, out)
-                elif size == 3:
-                    adjoints.add_part(entry, g)
-                    continue
                 elif size == 2:
                     i, p = entry
                     slots[i] = slots[i] + g * p
-                    continue
-                elif size == 9:
-                    _pull_product(entry, g, adjoints)
                     continue
                 else:
                     _pull_broadcast(entry, g, adjoints)
@@ -132,4 +170,5 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False
                         adjoints.add(j, ct)
             elif entry is not None:
                 entry(k, adjoints)
+        adjoints.finish()
     return adjoints

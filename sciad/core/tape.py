@@ -37,6 +37,7 @@ from sciad.core.tracer import (
     Array,
     Scalar,
     Trace,
+    boxed,
     dtype_of,
     is_wrapped,
     primal_of,
@@ -97,7 +98,7 @@ class ReverseTrace(Trace):
             entry = _real_arrays(rule.partials, out, inside, nodes)
             entries = self.entries
             entries.append(entry)
-            return Array(out, self, len(entries) - 1, entries if out.ndim else None)
+            return boxed(out, self, len(entries) - 1, entries if out.ndim else None)
         active = [(k, node) for k, node in enumerate(nodes) if node is not None]
         if is_real_scalar(out) and all(is_real_scalar(values[k]) for k, _ in active):
             return self._scalar(rule, out, inside, active)

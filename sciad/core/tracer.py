@@ -29,6 +29,7 @@ __all__ = [
     "Trace",
     "any_traced",
     "as_array",
+    "boxed",
     "current",
     "dtype_of",
     "is_traced",
@@ -179,6 +180,8 @@ class Array:
         The transformation and the place in it; both ``None`` for a constant.
     owner, ops
         For a view: the array that owns the memory and the steps from there to here.
+    index : slice or None
+        The only step, if that is a slice.
     version : int
         Of an owner: number of writes. Of a view: the owner's version its `node` stands for.
     saved : bool
@@ -203,27 +206,26 @@ class Array:
         What code that is not followed may hold of the memory, see `window`.
     """
 
+    # no ``__init__``: it costs a twentieth of an operation, see `boxed`
+    value: Any
+    _trace: Any = None
+    node: Any = None
+    tape: Any = None
     # most arrays are never written and are no views: these stay on the class
     owner: "Array | None" = None
-    ops: tuple = ()
+    index: slice | None = None
+    live: Any = None
     version = 0
     saved = False
     owned = False
-    shared = False
     hot = False
     readonly = False
     elements: Any = None
+    ops: tuple = ()
+    shared = False
     rank = 0
     blank = False
     windows: tuple = ()
-    live: Any = None
-    is_slice = False
-
-    def __init__(self, value: Any, trace: Any = None, node: Any = None, tape: Any = None) -> None:
-        self.value = value
-        self._trace = trace
-        self.node = node
-        self.tape = tape
 
     __array_priority__: ClassVar[float] = 1e6
     __hash__ = None  # type: ignore[assignment]
@@ -255,6 +257,24 @@ class Array:
         if copy:
             return np.array(value, dtype=dtype)
         return np.asarray(value, dtype=dtype)
+
+
+# CPython keeps the names of attributes once for all instances, if they come before many instances
+# are made; an instance that gets another name later is four times slower to make
+_NAMES = "value _trace node tape saved owner index live version ops hot owned shared readonly"
+_first = Array()
+for _name in (*_NAMES.split(), "elements", "rank", "blank", "windows"):
+    setattr(_first, _name, None)
+
+
+def boxed(value: Any, trace: Any = None, node: Any = None, tape: Any = None) -> Array:
+    """Make an array."""
+    made = Array()
+    made.value = value
+    made._trace = trace
+    made.node = node
+    made.tape = tape
+    return made
 
 
 def current(array: Array) -> Any:
@@ -310,7 +330,7 @@ def wrap(value: Any, trace: Any, node: Any) -> Any:
     """Box a value one level down."""
     kind: Any = type(value)
     if kind is np.ndarray:
-        return Array(value, trace, node, tape_for(trace, value))
+        return boxed(value, trace, node, tape_for(trace, value))
     if kind is float or kind is Scalar or issubclass(kind, np.floating):
         return Scalar(value, trace, node)
     if issubclass(kind, np.ndarray) and _computes_otherwise(kind):
@@ -320,7 +340,7 @@ def wrap(value: Any, trace: Any, node: Any) -> Any:
             where=user_location(),
             hint="take np.asarray(x); for a masked array, multiply by its mask or select with it",
         )
-    return Array(value, trace, node)
+    return boxed(value, trace, node)
 
 
 _OWN = frozenset(

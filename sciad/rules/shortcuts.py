@@ -14,7 +14,7 @@ from sciad.core.arithmetic import matrix_product
 from sciad.core.buffer import operand
 from sciad.core.rules import BY_CALLABLE
 from sciad.core.tape import ReverseTrace
-from sciad.core.tracer import FLOAT64, Array, Scalar
+from sciad.core.tracer import FLOAT64, Array, Scalar, boxed
 
 __all__: list[str] = []
 
@@ -70,7 +70,7 @@ def _pair(a, b):
 def _boxed(trace, out, pull):
     slot = trace.record(pull)
     if type(out) is np.ndarray:
-        return Array(out, trace, slot, trace.entries if out.ndim else None)
+        return boxed(out, trace, slot, trace.entries if out.ndim else None)
     return Scalar(out, trace, slot)
 
 
@@ -151,7 +151,7 @@ def _product(function, a, b):
     trace.entries.append((i, j, x, y, None, None, None, None, None))
     slot = len(trace.entries) - 1
     if type(out) is np.ndarray:
-        return Array(out, trace, slot, trace.entries)
+        return boxed(out, trace, slot, trace.entries)
     return Scalar(out, trace, slot)
 
 

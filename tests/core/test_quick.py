@@ -124,6 +124,62 @@ def test_write_into_another_form_of_an_empty_array():
     np.testing.assert_array_equal(sciad.grad(f)(np.ones(2)), [1.0, 1.0])
 
 
+def write_after_sum(x):
+    s = x * 2.0
+    moved = s + 1.0  # has the slot of s
+    moved += 1.0
+    moved[0] = 5.0 * x[1]
+    return np.sum(s * s) + np.sum(moved * s)
+
+
+def write_before_sum(x):
+    s = x * 2.0
+    moved = 1.0 + s
+    s[1] = x[0]
+    less = moved - 3.0
+    s -= 1.0
+    s[2] = 0.0
+    return np.sum(moved * s * less)
+
+
+def sum_of_slice(x):
+    part = x[1:]
+    moved = part + 2.0
+    part[0] = moved[1] * x[0]
+    return np.sum(moved * moved) + np.sum(x * part[0])
+
+
+@pytest.mark.parametrize("f", [write_after_sum, write_before_sum, sum_of_slice])
+def test_arrays_that_share_a_slot_and_are_written(f):
+    x = np.array([0.3, -1.2, 0.7])
+    g = sciad.grad(lambda x: f(x.copy()))(x)
+    step = [f((x + 1e-30j * e).astype(complex)).imag / 1e-30 for e in np.eye(3)]
+    np.testing.assert_allclose(g, step, rtol=1e-13)
+
+
+def test_gathered_products_and_stretched_sums_of_inputs():
+    rng = np.random.default_rng(3)
+    w, b, v = rng.normal(size=(3, 3)), rng.normal(size=(3, 1)), rng.normal(size=(3, 4))
+    u = rng.normal(size=3)
+
+    def f(w, b, u, steps):
+        z, y = v, u
+        for _ in range(steps):  # more products than wait
+            z, y = np.tanh(w @ z + b), np.tanh(w @ y)
+        return np.sum(z) + np.sum(y) + w[0, 0]
+
+    for steps in (0, 1, 70, 130):
+        parts = sciad.grad(f, (0, 1, 2))(w, b, u, steps)
+        for k, (given, part) in enumerate(zip((w, b, u), parts, strict=True)):
+            for place in np.ndindex(given.shape):
+                args: list = [w, b, u]
+                args[k] = given.astype(complex)
+                args[k][place] += 1e-30j
+                np.testing.assert_allclose(
+                    part[place], f(*args, steps).imag / 1e-30, rtol=1e-10, atol=1e-14
+                )
+
+
 def test_warnings_of_a_product_name_the_function_that_was_called():
     x = np.array([1e200, 1.0])
     for function, name in ((np.dot, "dot"), (np.matmul, "matmul")):

@@ -21,8 +21,9 @@ def no_quick_ways(monkeypatch):
     monkeypatch.setattr(tracer, "tape_for", lambda trace, value: None)
     for module in (apply, arithmetic, entries):
         monkeypatch.setattr(module, "unary", lambda *args: None)
-    for module in (apply, arithmetic):
+    for module in (apply, entries):
         monkeypatch.setattr(module, "binary", lambda *args: None)
+    monkeypatch.setattr(arithmetic, "of_traced", lambda *args: None)
     for module in (infix, shortcuts):
         monkeypatch.setattr(module, "matrix_product", lambda *args: None)
     for rule in list(BY_CALLABLE.values()):
