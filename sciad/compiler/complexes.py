@@ -379,6 +379,7 @@ _STRUCTURAL = frozenset(
         np.ndim,
     ]
 )
+_PARTS = frozenset([np.real, np.imag, np.conjugate])
 _MAKERS = frozenset([np.zeros, np.empty, np.ones])
 _FROM_REAL = frozenset(
     f for f in _UNARY if getattr(f, "__module__", None) == "cmath"
@@ -397,9 +398,11 @@ def call(
     if isinstance(dtype, Object) and _is_complex(dtype.value):
         rest = {k: v for k, v in named.items() if k != "dtype"}
         return _made(low, function, args, rest, node)
-    if not (holds_complex(low, args) or function in _FROM_REAL) or function in _STRUCTURAL:
+    if function in _STRUCTURAL:
         return None
     r = _Real(low, node)
+    if not (holds_complex(low, args) or function in _FROM_REAL):
+        return _of_real(r, function, args[0]) if function in _PARTS and len(args) == 1 else None
     if function in _UNARY and len(args) == 1 and not named:
         return _applied(r, _UNARY[function], args[0])
     if function in _OPERATORS and len(args) == 2 and not named:
@@ -420,6 +423,13 @@ def call(
         node,
         "write it with arithmetic, exp, log, sqrt, or with .real and .imag",
     )
+
+
+def _of_real(r: _Real, function: Any, value: Abstract) -> Abstract:
+    """Give a part of something real, or its conjugate."""
+    if function is not np.imag:
+        return value
+    return r.of(np.zeros_like, value) if isinstance(value, _ARRAYS) else _ZERO
 
 
 def _applied(r: _Real, function: Callable[..., Abstract], value: Abstract) -> Abstract:

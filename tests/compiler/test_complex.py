@@ -62,7 +62,7 @@ def arrays_of_numbers(a, b):
 
 
 def whole(a, b):
-    c = np.where(a.real > 0.0, a, b * 2.0) + np.exp(1j * b.real)
+    c = np.where(a.real > 0.0, a, b * 2.0) + np.exp(1j * np.conj(b.real)) + np.imag(a.imag)
     d = np.array([c[0], 2.0, b[1] * c[2]])
     d[1] = np.sum(c[::2] * np.conj(b[::2]))
     return np.sum(d.real * d.imag) + np.mean(np.abs(c)) + d.size + np.sum(c.imag[1:])
