@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, calls, complexes, indexing, whole
+from sciad.compiler import arrays, calls, complex_calls, complexes, indexing, whole
 from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.merge import is_scalar
@@ -363,7 +363,7 @@ def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
         owner = arrays.settled(low, owner, node)
         return _array_attribute(low, owner, name, node)
     if isinstance(owner, ComplexOf):
-        found = complexes.attribute(low, owner, name, node)
+        found = complex_calls.attribute(low, owner, name, node)
         return Method(owner, name) if found is None else found
     if is_scalar(owner) and name in ("real", "imag", "conjugate"):
         return _of_real(low, owner, name, node)

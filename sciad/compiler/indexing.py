@@ -366,7 +366,7 @@ def store_all(low: Lowering, target: Any, value: Abstract, node: ast.AST) -> Non
 def both_parts(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
     """Both parts of what is stored into a complex array, read before anything is written."""
     if isinstance(value, TupleOf | ListOf):
-        from sciad.compiler.complexes import call
+        from sciad.compiler.complex_calls import call
 
         place: Any = node
         value = call(low, np.array, [value], {}, place) or value
