@@ -29,8 +29,11 @@ _OPTIONS = 'cache=True, error_model="numpy", nogil=True'
 
 @dataclass(frozen=True)
 class Call:
-    """How a callee is called: `slots` and `outs` are the places of its own arguments and results
-    among those of the function that it is a part of."""
+    """How a callee is called.
+
+    `slots` and `outs` are the places of its own arguments and results among those of the function
+    that it is a part of.
+    """
 
     name: str
     which: int | None
@@ -175,7 +178,7 @@ def _written(
 
 
 def _tail(values: list[str]) -> str:
-    """What follows the status in a tuple."""
+    """List what follows the status in a tuple."""
     return f", {', '.join(values)}" if values else ","
 
 

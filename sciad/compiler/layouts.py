@@ -1,4 +1,4 @@
-"""Arguments of calls that are not inlined: taken apart into scalars and buffers, put together again.
+"""Arguments of calls that are not inlined, as scalars and buffers and as structures again.
 
 A `Layout` describes the arguments of one call: everything but its run-time scalars and its buffers
 is part of a hashable `structure`. Two calls of one structure can be served by one compiled

@@ -3,8 +3,8 @@
 A function is executed on abstract values (see `values`): names live in one flat environment, keyed
 by frame and name; elements of local arrays and lists live there too, keyed by storage and number,
 so that branches and loops join them like any other name. Calls are inlined, which resolves aliases
-between caller and callee, but for functions that call themselves (`recursion`). Statements are in `statements`, expressions in
-`expressions`, what happens where paths meet in `merge`.
+between caller and callee; functions that call themselves are in `recursion`. Statements are in
+`statements`, expressions in `expressions`, what happens where paths meet in `merge`.
 
 Storage begins as variables. If an element is addressed by an index that is only known at run time,
 lowering starts again with that storage in memory (`Restart`).

@@ -32,8 +32,8 @@ from sciad.compiler.ir import (
     walk,
 )
 from sciad.compiler.layouts import Layout
-from sciad.compiler.merge import leaves, rebuild, storages
 from sciad.compiler.merge import layout as shape_of
+from sciad.compiler.merge import leaves, rebuild, storages
 from sciad.compiler.recall import substitute
 from sciad.compiler.values import (
     Abstract,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays, indexing, recursion
@@ -56,7 +57,7 @@ def execute(low: Lowering, body: list[ast.stmt]) -> None:
         handler = _HANDLERS.get(type(node))
         if handler is None:
             low.refuse(f"a statement of kind {type(node).__name__} cannot be compiled", node)
-        recursion.attempt(low, lambda handler=handler, node=node: handler(low, node))
+        recursion.attempt(low, partial(handler, low, node))
 
 
 # -- assignments ---------------------------------------------------------------------------------
