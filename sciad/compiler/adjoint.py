@@ -63,17 +63,26 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
         buffer for each active parameter (of one element for a float), to which its cotangent is
         added. Cotangents of results are only read. Returns nothing.
     """
-    return _Adjoint(function, active, _Calls(function, active)).run()
+    try:
+        return _Adjoint(function, active, _Calls(function, active)).run()
+    except _Conditional:
+        return _Adjoint(function, active, _Calls(function, active, told=True)).run()
+
+
+class _Conditional(Exception):
+    """What a call wrote the derivative of to memory was perhaps not used at all."""
 
 
 class _Calls:
     """What the adjoints of a program and of its callees share.
 
     A callee becomes a pair: the first runs it and leaves on the tape what the second needs, which
-    is called with the cotangents of the results and returns those of the float parameters.
+    is called with the cotangents of the results and returns those of the float parameters. If
+    anything depends on that, the second is `told` whether the results were used.
     """
 
-    def __init__(self, function: Function, active: Sequence[Value]):
+    def __init__(self, function: Function, active: Sequence[Value], told: bool = False):
+        self.told = told
         self.varied = varied(function, active)
         self.unchanged = unchanged(function)
         self.made: dict[Callee, tuple[Callee, Callee]] = {}
@@ -143,8 +152,8 @@ class _Adjoint:
     def split(self) -> tuple[Function, Function]:
         """Forward and reverse part as functions of their own, joined by the tape alone.
 
-        The reverse part takes the buffers nobody writes to, the cotangents of the results that
-        vary, and a shadow for each active buffer.
+        The reverse part takes (whether the results were used,) the buffers nobody writes to, the
+        cotangents of the results that vary, and a shadow for each active buffer.
         """
         results = [r for r in self.body.results if r in self.varied]
         bars = [Value(f"{r.name}_bar", FLOAT) for r in results]
@@ -155,11 +164,12 @@ class _Adjoint:
         reverse = self.b.region
         self.mirrors[id(self.body)] = reverse
         cotangents: Cotangents = {}
+        flags = [Value("used", BOOL)] if self.calls.told else []
         for result, bar in zip(results, bars, strict=True):
-            self.add(cotangents, result, bar)
+            self.add(cotangents, result, self.flagged(bar, *(flags or [None])))
         self.region(self.body, cotangents)
         reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
-        params = (*kept, *bars, *(self.shadows[v] for v in buffers))
+        params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))
         backward = Function(self.name, params, reverse)
         remove_dead(backward)
         self.redirect(reverse)
@@ -185,10 +195,13 @@ class _Adjoint:
         scalars = [(a, p) for a, p in moved if p.type is FLOAT]
         outs = tuple(Value(f"{p.name}_bar", FLOAT) for _, p in scalars)
         reverse = calls.of(node.attr)[1]
-        made = Op("invoke", (*kept, *given, *shadows), outs, reverse, node.location)
+        flag = None if stores else self.any_live([b for b in bars if b is not None])
+        if flag is not None and shadows and not calls.told:
+            raise _Conditional
+        told = [const(True) if flag is None else flag] if calls.told else []
+        made = Op("invoke", (*told, *kept, *given, *shadows), outs, reverse, node.location)
         self.reversals[id(made)] = made, node
         self.b.region.nodes.append(made)
-        flag = None if stores else self.any_live([b for b in bars if b is not None])
         for (arg, _), out in zip(scalars, outs, strict=True):
             bar: Operand = out
             if flag is not None:

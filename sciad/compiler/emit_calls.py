@@ -13,15 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sciad.compiler.invoke import Callee, groups, uses_tape
-from sciad.compiler.ir import BufferType, Failure, Function
+from sciad.compiler.invoke import Callee, groups, invokes, uses_tape
+from sciad.compiler.ir import BufferType, Failure, Function, defined, walk
 from sciad.compiler.naming import Names
 
 __all__ = ["DEEPEST", "Call", "write_callees"]
 
-#: Calls inside each other that a compiled function makes at most; as in Python, where more than
-#: that is taken for a recursion without end.
+#: Calls inside each other that a compiled function makes at most, as in Python.
 DEEPEST = 1000
+#: Bytes of the stack that they may take together; threads have 8 MiB, seldom less.
+_STACK = 1 << 22
 _BLANKS = {"float64": "0.0", "int64": "np.int64(0)", "bool": "np.bool_(False)"}
 _TAPE = ["tape", "room", "top"]
 _OPTIONS = 'cache=True, error_model="numpy", nogil=True'
@@ -144,7 +145,8 @@ def _written(
     tape = _TAPE if call.taped else []
     lead = ["depth", *([] if call.which is None else ["which"]), *tape]
     blanks = _tail([*tape, *map(_blank, call.results)])
-    status = _too_deep(group[0], failures)
+    deepest = _deepest(group)
+    status = _too_deep(group[0], deepest, failures)
     shared = [f"x{k}" for k in range(len(call.params))]
     body: list[str] = []
     for member, own in zip(group, made, strict=True):
@@ -169,7 +171,7 @@ def _written(
     return [
         f'@njit("Tuple(({", ".join(gives)},))({", ".join(takes)})", {_OPTIONS})',
         f"def {call.name}({', '.join([*lead, *shared])}):",
-        f"    if depth > {DEEPEST}:",
+        f"    if depth > {deepest}:",
         f"        return {status}{blanks}",
         *body,
         "",
@@ -182,9 +184,23 @@ def _tail(values: list[str]) -> str:
     return f", {', '.join(values)}" if values else ","
 
 
-def _too_deep(callee: Callee, failures: list[object]) -> int:
-    """Status of a recursion that goes too deep."""
-    message = f"more than {DEEPEST} calls of a function inside each other"
+def _deepest(group: list[Callee]) -> int:
+    """Limit the depth so that even a frame that holds every value at once leaves the stack whole.
+
+    An array takes ten words (pointers, shape, owner), a call its results and arguments once more.
+    """
+    words = 32
+    for callee in group:
+        nodes = list(walk(callee.function.body))
+        values = [v for n in nodes for v in defined(n)] + list(callee.function.params)
+        words += sum(10 if isinstance(v.type, BufferType) else 1 for v in values)
+        words += sum(len(n.args) + len(n.outs) + 8 for n in invokes(callee.function.body))
+    return min(DEEPEST, _STACK // (8 * words))
+
+
+def _too_deep(callee: Callee, deepest: int, failures: list[object]) -> int:
+    """Give the status of a recursion that goes too deep."""
+    message = f"more than {deepest} calls of a function inside each other"
     failure = Failure("RecursionError", message, callee.location)
     if failure not in failures:
         failures.append(failure)
