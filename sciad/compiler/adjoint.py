@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from sciad.compiler.analysis import Places, copy_region, is_float, varied
 from sciad.compiler.builder import Builder
+from sciad.compiler.invoke import Callee, invokes, unchanged, writes
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -62,16 +63,49 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
         buffer for each active parameter (of one element for a float), to which its cotangent is
         added. Cotangents of results are only read. Returns nothing.
     """
-    return _Adjoint(function, active).run()
+    try:
+        return _Adjoint(function, active, _Calls(function, active)).run()
+    except _Conditional:
+        return _Adjoint(function, active, _Calls(function, active, told=True)).run()
+
+
+class _Conditional(Exception):
+    """What a call wrote the derivative of to memory was perhaps not used at all."""
+
+
+class _Calls:
+    """What the adjoints of a program and of its callees share.
+
+    A callee becomes a pair: the first runs it and leaves on the tape what the second needs, which
+    is called with the cotangents of the results and returns those of the float parameters. If
+    anything depends on that, the second is `told` whether the results were used.
+    """
+
+    def __init__(self, function: Function, active: Sequence[Value], told: bool = False):
+        self.told = told
+        self.varied = varied(function, active)
+        self.unchanged = unchanged(function)
+        self.made: dict[Callee, tuple[Callee, Callee]] = {}
+
+    def of(self, callee: Callee) -> tuple[Callee, Callee]:
+        """Forward and reverse part of a callee, one pair for the whole program."""
+        if callee not in self.made:
+            forward, reverse = self.made[callee] = callee.version("fwd"), callee.version("rev")
+            active = [p for p in callee.function.params if p in self.varied]
+            made = _Adjoint(callee.function, active, self)
+            forward.function, reverse.function = made.split()
+        return self.made[callee]
 
 
 class _Adjoint:
-    def __init__(self, function: Function, active: Sequence[Value]):
+    def __init__(self, function: Function, active: Sequence[Value], calls: _Calls):
         self.name = function.name
         self.params = function.params
         self.body = copy_region(function.body)
         self.active = tuple(active)
-        self.varied = varied(function, active)
+        self.calls = calls
+        self.varied = calls.varied
+        self.reversals: dict[int, tuple[Op, Op]] = {}  # reversed calls and what they reverse
         self.places = Places(Function(function.name, function.params, self.body))
         self.shadows: dict[Value, Value] = {}
         self.mirrors: dict[int, Region] = {}
@@ -107,11 +141,88 @@ class _Adjoint:
 
     def assemble(self, reverse: Region, params: tuple[Value, ...]) -> Function:
         remove_dead(Function(self.name, params, reverse))
+        self.redirect(reverse)
         local = {b: s for b, s in self.shadows.items() if b not in self.active}
         Recall(self.places, self.mirrors, self.indices, local).supply(reverse)
         self.body.nodes.extend(reverse.nodes)
         self.body.results = ()
         return Function(self.name, params, self.body)
+
+    # -- calls ---------------------------------------------------------------------------------
+    def split(self) -> tuple[Function, Function]:
+        """Forward and reverse part as functions of their own, joined by the tape alone.
+
+        The reverse part takes (whether the results were used,) the buffers nobody writes to, the
+        cotangents of the results that vary, and a shadow for each active buffer.
+        """
+        results = [r for r in self.body.results if r in self.varied]
+        bars = [Value(f"{r.name}_bar", FLOAT) for r in results]
+        scalars = [v for v in self.active if v.type is FLOAT]
+        buffers = [v for v in self.active if v.type is not FLOAT]
+        self.shadows.update((v, Value(f"{v.name}_bar", v.type)) for v in buffers)
+        kept = [p for p in self.params if p in self.calls.unchanged]
+        reverse = self.b.region
+        self.mirrors[id(self.body)] = reverse
+        cotangents: Cotangents = {}
+        flags = [Value("used", BOOL)] if self.calls.told else []
+        for result, bar in zip(results, bars, strict=True):
+            self.add(cotangents, result, self.flagged(bar, *(flags or [None])))
+        self.region(self.body, cotangents)
+        reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
+        params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))
+        backward = Function(self.name, params, reverse)
+        remove_dead(backward)
+        self.redirect(reverse)
+        local = {b: s for b, s in self.shadows.items() if b not in self.active}
+        Recall(self.places, self.mirrors, self.indices, local, set(kept)).supply(reverse)
+        return Function(self.name, self.params, self.body), backward
+
+    def _invoke(self, node: Op, cotangents: Cotangents) -> None:
+        callee, calls = node.attr.function, self.calls
+        bars = [cotangents.pop(out, None) for out in node.outs]
+        pairs = list(zip(node.args, callee.params, strict=True))
+        moved = [(a, p) for a, p in pairs if p in self.varied]
+        stores = any(pairs[k][1] in self.varied for k in writes(node.attr))
+        if not stores and all(bar is None for bar in bars):
+            return
+        given = [
+            _ZERO if bar is None else bar
+            for bar, result in zip(bars, callee.results, strict=True)
+            if result in self.varied
+        ]
+        kept = [a for a, p in pairs if p in calls.unchanged]
+        shadows = [self.shadow(a) for a, p in moved if p.type is not FLOAT]
+        scalars = [(a, p) for a, p in moved if p.type is FLOAT]
+        outs = tuple(Value(f"{p.name}_bar", FLOAT) for _, p in scalars)
+        reverse = calls.of(node.attr)[1]
+        flag = None if stores else self.any_live([b for b in bars if b is not None])
+        if flag is not None and shadows and not calls.told:
+            raise _Conditional
+        told = [const(True) if flag is None else flag] if calls.told else []
+        made = Op("invoke", (*told, *kept, *given, *shadows), outs, reverse, node.location)
+        self.reversals[id(made)] = made, node
+        self.b.region.nodes.append(made)
+        for (arg, _), out in zip(scalars, outs, strict=True):
+            bar: Operand = out
+            if flag is not None:
+                bar = self.flagged(self.b.pure("select", flag, out, _ZERO), flag)
+            self.add(cotangents, arg, bar)
+
+    def any_live(self, bars: list[Operand]) -> Operand | None:
+        """Tell whether control came to any of the uses, None if it certainly did."""
+        total: Operand = const(False)
+        for bar in bars:
+            flag = self.live.get(bar)
+            if flag is None:
+                return None
+            total = self.b.pure("or", total, flag)
+        return total
+
+    def redirect(self, reverse: Region) -> None:
+        """Let the calls that are reversed leave their frames on the tape."""
+        for op in invokes(reverse):
+            node = self.reversals[id(op)][1]
+            node.attr = self.calls.of(node.attr)[0]
 
     def seed(self, result: Value, bar: Value) -> None:
         """Start the shadow of a returned buffer as a copy of the given cotangent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sciad.compiler.invoke import reachable, writes
 from sciad.compiler.ir import (
     FLOAT,
     BufferType,
@@ -92,6 +93,10 @@ class Places:
                 if node.code in ("store", "accum"):
                     place = (self._order[id(node)], self.loops(region))
                     self._writes.setdefault(node.args[0], []).append(place)
+                elif node.code == "invoke":
+                    place = (self._order[id(node)], self.loops(region))
+                    for k in writes(node.attr):
+                        self._writes.setdefault(node.args[k], []).append(place)
                 continue
             inner = (node.then, node.orelse) if isinstance(node, If) else (node.body,)
             if isinstance(node, Loop):
@@ -136,13 +141,15 @@ def reads_of(node: Op, tainted: set[Value]) -> bool:
 def varied(function: Function, active: Iterable[Value]) -> set[Value]:
     """Values and buffers that depend differentiably on the active parameters.
 
-    Buffers are judged as a whole and without regard to order, loops until nothing changes.
+    Buffers are judged as a whole and without regard to order, loops until nothing changes; the
+    values of a callee by all its calls together.
     """
     found = {v for v in active if is_float(v)}
     slots: dict[object, list[bool]] = {}
+    bodies = [function.body, *(c.function.body for c in reachable(function))]
     while True:
         before = len(found), sum(map(sum, slots.values()))
-        for node in walk(function.body):
+        for node in (n for body in bodies for n in walk(body)):
             _spread(node, found, slots)
         if before == (len(found), sum(map(sum, slots.values()))):
             return found
@@ -159,6 +166,8 @@ def _spread(node: Node, found: set[Value], slots: dict[object, list[bool]]) -> N
         elif node.code == "pop":
             flags = slots.get(node.attr, [False] * len(node.outs))
             found.update(o for o, f in zip(node.outs, flags, strict=True) if f)
+        elif node.code == "invoke":
+            _spread_call(node, found)
         elif reads_of(node, found):
             found.update(o for o in node.outs if is_float(o))
         return
@@ -171,6 +180,17 @@ def _spread(node: Node, found: set[Value], slots: dict[object, list[bool]]) -> N
     ):
         if _any(found, (param, init, after)):
             found.update((param, out))
+
+
+def _spread_call(node: Op, found: set[Value]) -> None:
+    callee = node.attr.function
+    for arg, param in zip(node.args, callee.params, strict=True):
+        if arg in found and is_float(param):
+            found.add(param)
+        elif param in found and isinstance(param.type, BufferType):
+            found.add(arg)
+    joins = zip(node.outs, callee.results, strict=True)
+    found.update(out for out, result in joins if result in found and is_float(out))
 
 
 def _any(found: set[Value], operands: Iterable[Operand]) -> bool:

@@ -3,7 +3,8 @@
 Names are the user's where they exist; each statement carries the line it comes from. A pure value
 with one reader is written into the reader's expression. Loop-carried values live in one variable;
 a value that exists only to become that variable's next state is computed right into it. The tape
-(see `runtime`) lives in the local integers `tape`, `room` and `top`; every exit frees it.
+(see `runtime`) lives in the local integers `tape`, `room` and `top`; every exit frees it. What is
+called (`invoke`) is written by `emit_calls`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sciad.compiler.emit_calls import Call, write_callees
+from sciad.compiler.invoke import Callee, uses_tape
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -69,6 +72,7 @@ class Emitted:
     results: list[str]
     failures: list[object] = field(default_factory=list)
     uses_tape: bool = False
+    functions: list[str] = field(default_factory=list)
 
 
 def literal(constant: Const) -> str:
@@ -96,15 +100,30 @@ def emit(function: Function, filename: str = "", exit_values: str = "") -> Emitt
     Emitted
         Body lines (indented once, without the final return) and the names of the results.
     """
-    return _Emitter(function, filename, exit_values).run()
+    failures: list[object] = []
+    calls, functions = write_callees(function, filename, failures, _Emitter)
+    emitter = _Emitter(function, filename, exit_values, failures, calls)
+    emitted = emitter.run()
+    emitted.functions = functions
+    return emitted
 
 
 class _Emitter:
-    def __init__(self, function: Function, filename: str, exit_values: str):
+    def __init__(
+        self,
+        function: Function,
+        filename: str,
+        exit_values: str,
+        failures: list[object],
+        calls: dict[Callee, Call],
+        depth: str = "",
+    ):
         self.function = function
         self.filename = filename
-        self.failures: list[object] = []
+        self.failures = failures
         self.exit_values = exit_values
+        self.calls = calls
+        self.depth = depth  # of a callee: the name of its parameter
         self.names = Names()
         self.lines: list[str] = []
         self.indent = _INDENT
@@ -116,7 +135,8 @@ class _Emitter:
             self.count(operands(node))
         self.count(function.results)
         codes = {n.code for n in walk(function.body) if isinstance(n, Op)}
-        self.uses_tape = "push" in codes
+        self.uses_tape = "push" in codes or (bool(calls) and uses_tape(function))
+        self.names.used.update(call.name for call in calls.values())
 
     def count(self, items: tuple[Operand, ...]) -> None:
         for operand in items:
@@ -125,11 +145,13 @@ class _Emitter:
 
     def run(self) -> Emitted:
         params = [self.names.of(p) for p in self.function.params]
-        if self.uses_tape:
-            self.line("tape, room, top = 0, 0, 0")
+        owner = self.uses_tape and not self.depth
+        if owner:
+            zeros = "0, 0, 0" if not self.calls else "np.int64(0), np.int64(0), np.int64(0)"
+            self.line(f"tape, room, top = {zeros}")
         self.region(self.function.body)
         results = [self.text(r) for r in self.function.results]
-        if self.uses_tape:
+        if owner:
             self.line("tape_free(tape)")
         return Emitted(params, self.lines, results, self.failures, self.uses_tape)
 
@@ -332,11 +354,20 @@ class _Emitter:
         self.line(f"if not ({self.text(node.args[0])}):")
         self.leave(status)
 
-    def leave(self, status: int) -> None:
+    def leave(self, status: int | str) -> None:
         inner = self.indent + _INDENT
-        if self.uses_tape and status != OUT_OF_MEMORY:
+        if self.uses_tape and status != OUT_OF_MEMORY and not self.depth:
             self.lines.append(f"{inner}tape_free(tape)")
         self.lines.append(f"{inner}return {status}{self.exit_values}")
+
+    def _invoke(self, node: Op) -> None:
+        call = self.calls[node.attr]
+        shown = [_typed(a, self.text(a)) for a in node.args]
+        depth = f"{self.depth} + 1" if self.depth else "np.int64(1)"
+        outs = [self.names.of(out) for out in node.outs]
+        self.line(call.statement(depth, shown, outs))
+        self.line("if status != 0:")
+        self.leave("status")
 
     # -- tape ----------------------------------------------------------------------------------
     def reserve(self, node: Loop) -> None:
@@ -378,6 +409,13 @@ class _Emitter:
             kind = "" if out.type is FLOAT else "_int"
             truth = " != 0" if out.type is BOOL else ""
             self.line(f"{self.names.of(out)} = tape_get{kind}(tape, {_offset(k)}){truth}")
+
+
+def _typed(operand: Operand, text: str) -> str:
+    """Source of an argument; Numba compiles another version for a literal integer or bool."""
+    if not isinstance(operand, Const) or operand.type is FLOAT:
+        return text
+    return f"np.int64({text})" if operand.type is INT else f"np.bool_({text})"
 
 
 def _bare(text: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
+from sciad.compiler.recursion import close
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
@@ -248,7 +249,7 @@ class Front:
                 continue
             region: Region = low.b.region
             region.results = results
-            return simplify(Function(name, values, region))
+            return simplify(close(Function(name, values, region)))
         raise CompileError("lowering does not come to an end")
 
 

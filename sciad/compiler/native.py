@@ -305,11 +305,12 @@ def _module(
     types = ", ".join("float64" if size is None else _POINTER for _, size in arguments)
     names = ", ".join(name if size is None else f"{name}_" for name, size in arguments)
     views = [f"    {n} = carray({n}_, {size})" for n, size in arguments if size is not None]
-    if not emitted.uses_tape:
+    if not emitted.uses_tape and not emitted.functions:
         views = [v for v in views if _mentioned(v.split()[0], emitted.lines + body)]
-    numba = ["carray", "cfunc"]
+    numba = ["carray", "cfunc", *["njit"] * bool(emitted.functions)]
     lines = [
         *header(owner.function, kind, emitted, numba),
+        *annotated(emitted.functions, owner.function),
         f'@cfunc("int32({types})", cache=True, error_model="numpy")',
         f"def function({names}):",
         *views,

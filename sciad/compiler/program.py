@@ -210,6 +210,7 @@ class Program:
             f"LAYOUT = {self.layout!r}",
             "",
             "",
+            *annotated(emitted.functions, self.function),
             f'@njit("({types})", {options})',
             f"def function({', '.join(emitted.params)}):",
             *annotated(emitted.lines, self.function),

@@ -21,6 +21,7 @@ from sciad.compiler.ir import (
     BOOL,
     FLOAT,
     INT,
+    BufferType,
     Const,
     If,
     Loop,
@@ -75,6 +76,9 @@ class Recall:
         Loop index of the program -> that of the reversed loop.
     shadows : dict
         Buffer allocated by the program -> shadow that has to be allocated.
+    kept : set, optional
+        If the reversed code is a function of its own: the parameters that it is given, too.
+        Everything else goes to the tape then.
     """
 
     def __init__(
@@ -83,7 +87,9 @@ class Recall:
         mirrors: dict[int, Region],
         indices: dict[Value, Value],
         shadows: dict[Value, Value],
+        kept: set[Value] | None = None,
     ):
+        self.kept = kept
         self.places = places
         self.mirrors = mirrors
         self.indices = indices
@@ -125,7 +131,7 @@ class Recall:
         """Make an operand available, computing it again if possible at all."""
         if isinstance(operand, Const) or self.available(operand):
             return
-        if not self.places.loops(self.places.home[operand]):
+        if not self.repeated(self.places.home[operand]):
             self.hand_out(operand)
             return
         recipe = self.recipe(operand)
@@ -141,14 +147,20 @@ class Recall:
 
     def available(self, value: Value) -> bool:
         """Tell whether the reversed code has a value already."""
+        if self.kept is not None:
+            return value in self.known or value in self.kept
         return value in self.known or self.places.home[value] is self.places.top
+
+    def repeated(self, region: Region) -> bool:
+        """Tell whether a region's values are gone when the reversed code runs."""
+        return self.kept is not None or bool(self.places.loops(region))
 
     def leaves(self, operand: Operand) -> set[Value]:
         """Values that would have to be stored in order to compute `operand` again."""
         if isinstance(operand, Const) or self.available(operand):
             return set()
         recipe = self.recipe(operand)
-        if recipe is None or not self.places.loops(self.places.home[operand]):
+        if recipe is None or not self.repeated(self.places.home[operand]):
             return {operand}
         return set().union(*map(self.leaves, recipe.args))
 
@@ -157,7 +169,7 @@ class Recall:
         node = self.places.producer.get(value)
         if isinstance(node, Op):
             if node.code == "load":
-                there = self.places.home[node.args[0]] is self.places.top
+                there = self.available(node.args[0])
                 repeatable = there and not self.places.written_after(node)
             else:
                 repeatable = node.code in _CHEAP or (
@@ -190,7 +202,8 @@ class Recall:
     def tape(self, value: Value) -> None:
         """Store a value in the frame of its region."""
         home = self.places.home[value]
-        if not self.places.loops(home):
+        assert not isinstance(value.type, BufferType)
+        if not self.repeated(home):
             self.hand_out(value)
             return
         self.prelude(home)

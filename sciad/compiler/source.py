@@ -10,6 +10,7 @@ from typing import Any
 from sciad.compiler.cache import compiler_digest, load
 from sciad.compiler.emit import Emitted
 from sciad.compiler.frontend import python_function
+from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import Failure, Function, Op, walk
 from sciad.core.errors import CompileError
 
@@ -89,5 +90,6 @@ def annotated(lines: list[str], function: Any) -> list[str]:
 
 def called(program: Function) -> set[Any]:
     """Elementwise functions a program calls; their rules belong to what it depends on."""
-    ops = (n for n in walk(program.body) if isinstance(n, Op))
+    bodies = [program.body, *(c.function.body for c in reachable(program))]
+    ops = [n for body in bodies for n in walk(body) if isinstance(n, Op)]
     return {n.attr if n.code == "call" else "pow" for n in ops if n.code in ("call", "pow")}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing
+from sciad.compiler import arrays, indexing, recursion
 from sciad.compiler.calls import may_write
 from sciad.compiler.expressions import binary, condition
 from sciad.compiler.ir import (
@@ -58,7 +59,7 @@ def execute(low: Lowering, body: list[ast.stmt]) -> None:
         handler = _HANDLERS.get(type(node))
         if handler is None:
             low.refuse(f"a statement of kind {type(node).__name__} cannot be compiled", node)
-        handler(low, node)
+        recursion.attempt(low, partial(handler, low, node))
 
 
 # -- assignments ---------------------------------------------------------------------------------
@@ -192,15 +193,18 @@ def branch(
         return
     location, before = low.at(node), low.env
     sides = []
+    unsettled = False
     for thunk in (then, orelse):
         low.env = dict(before)
         with low.b.inside(Region()) as region:
-            thunk()
+            unsettled |= recursion.attempt(low, thunk)
         sides.append(_Side(region, low.env, low.dead, []))
         low.dead = False
     outs: list[Value] = []
     low.env = _joined(low, before, sides, outs)
     low.dead = all(side.dead for side in sides)
+    if low.dead and unsettled:
+        raise recursion.Unsettled
     for side in sides:
         side.region.results = tuple(side.results)
     first, second = (side.region for side in sides)

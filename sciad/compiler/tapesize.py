@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sciad.compiler.invoke import invokes, uses_tape
 from sciad.compiler.ir import If, Loop, Op, Region, walk
 
 __all__ = ["frames_per_iteration"]
@@ -14,6 +15,8 @@ def frames_per_iteration(loop: Loop) -> int:
     iteration, so that the pushes need no test of their own.
     """
     if loop.kind != "range":
+        return 0
+    if any(uses_tape(op.attr.function) for op in invokes(loop.body)):
         return 0
     inner = [n for n in walk(loop.body) if isinstance(n, Loop)]
     if any(_slots(n.body) for n in inner):

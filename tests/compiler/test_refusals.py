@@ -88,10 +88,10 @@ def with_statement(t, y):
         return [y[0], y[1]]
 
 
-@refused("calls itself", "loop")
+@refused("calls itself", "never returns")
 def recursion(t, y):
-    def f(x, n):
-        return x if n == 0 else f(x * 0.5, n - 1)  # here
+    def f(x, n):  # here
+        return f(x * 0.5, n - 1)
 
     return [f(y[0], 3), y[1]]
 
