@@ -98,6 +98,8 @@ class Lowering:
         self.site_prefix: tuple = ()
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
+        self.inputs: set[Value] = set()  # parameters of the whole program
+        self.calls: set[Any] = set()  # functions whose rules nested derivatives have used
 
     # -- errors and places ---------------------------------------------------------------------
     @property

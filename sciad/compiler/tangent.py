@@ -237,19 +237,23 @@ class _Tangent:
         if self.of(buffer) is not None and self.of(value) is not None:
             self.b.effect("accum", self.of(buffer), index, self.of(value))
 
+    def frame_of(self, node: Op) -> tuple[object, str]:
+        """Slot of the duals of what a push or pop moves."""
+        return node.attr, "dot"
+
     def _push(self, node: Op) -> None:
         live = [k for k, a in enumerate(node.args) if a.type is FLOAT and a in self.varied]
         self.frames[node.attr] = live
         if live:
             duals = (self.filled(node.args[k]) for k in live)
-            self.b.effect("push", *duals, attr=(node.attr, "dot"))
+            self.b.effect("push", *duals, attr=self.frame_of(node))
 
     def _pop_before(self, node: Op) -> None:
         live = self.frames.get(node.attr, [])
         if live:
             outs = tuple(self.fresh(node.outs[k]) for k in live)
             self.dual.update(zip((node.outs[k] for k in live), outs, strict=True))
-            pop = Op("pop", (), outs, (node.attr, "dot"), node.location)
+            pop = Op("pop", (), outs, self.frame_of(node), node.location)
             self.b.region.nodes.append(pop)
 
     def _pop(self, node: Op) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "Abstract",
     "Cells",
     "Closure",
+    "Derivative",
     "Elements",
     "ListOf",
     "Memory",
@@ -149,6 +150,15 @@ class Pythonic:
     function: Any
     captured: dict[str, Abstract]
     path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Derivative:
+    """What sciad.grad(function) and its sisters are inside a compiled function."""
+
+    kind: str
+    function: Abstract
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
