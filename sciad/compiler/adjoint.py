@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from sciad.compiler.analysis import Places, copy_region, is_float, varied
 from sciad.compiler.builder import Builder
-from sciad.compiler.invoke import Callee, invokes, unchanged, writes
+from sciad.compiler.invoke import Callee, invokes, reachable, unchanged, uses_tape, writes
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -33,10 +33,12 @@ from sciad.compiler.ir import (
     Region,
     Value,
     const,
+    walk,
 )
 from sciad.compiler.partials import partial
 from sciad.compiler.recall import Recall
 from sciad.compiler.simplify import remove_dead
+from sciad.compiler.tapes import refuse_tapes
 
 __all__ = ["adjoint"]
 
@@ -51,7 +53,7 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
     Parameters
     ----------
     function : Function
-        A program without tape operations.
+        Any program, one that contains derivatives (with their tapes) included.
     active : sequence of Value
         The parameters (floats or float buffers) whose cotangents are wanted.
 
@@ -82,6 +84,8 @@ class _Calls:
     """
 
     def __init__(self, function: Function, active: Sequence[Value], told: bool = False):
+        if any(uses_tape(callee.function) for callee in reachable(function)):
+            refuse_tapes(function)
         self.told = told
         self.varied = varied(function, active)
         self.unchanged = unchanged(function)
@@ -111,6 +115,8 @@ class _Adjoint:
         self.mirrors: dict[int, Region] = {}
         self.indices: dict[Value, Value] = {}
         self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
+        pops = [n for n in walk(self.body) if isinstance(n, Op) and n.code == "pop"]
+        self.frames = {n.attr: [k for k, o in enumerate(n.outs) if o in self.varied] for n in pops}
         self.b = Builder()
 
     def run(self) -> Function:
@@ -450,6 +456,21 @@ class _Adjoint:
         if buffer in self.varied and isinstance(value, Value) and value in self.varied:
             bar = self.b.load(self.shadow(buffer), index, f"{value.name}_bar")
             self.add(cotangents, value, bar)
+
+    # the reversed program meets the pop first: it pushes the cotangents of what was popped
+    def _pop(self, node: Op, cotangents: Cotangents) -> None:
+        live = self.frames[node.attr]
+        if live:
+            bars = [cotangents.pop(node.outs[k], _ZERO) for k in live]
+            self.b.effect("push", *bars, attr=(node.attr, "bar"))
+
+    def _push(self, node: Op, cotangents: Cotangents) -> None:
+        live = self.frames.get(node.attr, ())
+        if live:
+            bars = tuple(Value(f"{_name(node.args[k])}_bar", FLOAT) for k in live)
+            self.b.region.nodes.append(Op("pop", (), bars, (node.attr, "bar"), node.location))
+            for k, bar in zip(live, bars, strict=True):
+                self.add(cotangents, node.args[k], bar)
 
 
 def _name(operand: Operand) -> str:

@@ -27,6 +27,7 @@ __all__ = ["Places", "copy_region", "is_float", "reads_of", "varied"]
 _NO_DERIVATIVE = frozenset(
     [
         "floordiv",
+        "stop",
         "lt",
         "le",
         "gt",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, complex_calls, indexing, whole
+from sciad.compiler import arrays, complex_calls, indexing, nested, whole
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, const
 from sciad.compiler.merge import is_scalar
@@ -20,6 +20,7 @@ from sciad.compiler.values import (
     Abstract,
     Closure,
     ComplexOf,
+    Derivative,
     Elements,
     Memory,
     Method,
@@ -101,6 +102,10 @@ def call(
     low: Lowering, target: Abstract, args: Arguments, named: dict[str, Abstract], node: ast.Call
 ) -> Abstract:
     """Call anything that can be called."""
+    if isinstance(target, Pythonic):
+        target = nested.reopened(low, target, node)
+    if isinstance(target, Derivative):
+        return nested.call_derivative(low, target, args, named, node)
     if isinstance(target, Pythonic | Closure):
         return low.call(target, args, named, node)
     if isinstance(target, Method):
@@ -423,4 +428,5 @@ _HANDLERS: dict[Any, Callable] = {
     np.dot: _dot,
     np.matmul: _dot,
     np.where: _where,
+    **nested.HANDLERS,
 }

@@ -33,6 +33,7 @@ from sciad.compiler.ir import (
     walk,
 )
 from sciad.compiler.naming import Names, coalesce
+from sciad.compiler.tapes import refuse_tapes, suffix, tape_of
 from sciad.compiler.tapesize import frames_per_iteration
 
 __all__ = ["Emitted", "emit", "literal"]
@@ -55,7 +56,7 @@ _INFIX = {
     "or": ("or", 1),
 }
 _ATOM = 9
-_PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call"}
+_PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call", "stop"}
 _INDENT = "    "
 _LONGEST = 60
 _FACTOR = re.compile(r"[\w.]+")
@@ -134,8 +135,17 @@ class _Emitter:
         for node in walk(function.body):
             self.count(operands(node))
         self.count(function.results)
-        codes = {n.code for n in walk(function.body) if isinstance(n, Op)}
-        self.uses_tape = "push" in codes or (bool(calls) and uses_tape(function))
+        pushes = [n for n in walk(function.body) if isinstance(n, Op) and n.code == "push"]
+        pops = [n for n in walk(function.body) if isinstance(n, Op) and n.code == "pop"]
+        tapes = {tape_of(n.attr) for n in (*pushes, *pops)}
+        if calls and uses_tape(function):
+            tapes.add(0)  # which the callees use, too
+        self.tapes = sorted(tapes)
+        self.uses_tape = bool(self.tapes)
+        if (calls or depth) and any(self.tapes):
+            refuse_tapes(function)
+        for end in map(suffix, self.tapes):
+            self.names.used.update((f"tape{end}", f"room{end}", f"top{end}"))
         self.names.used.update(call.name for call in calls.values())
 
     def count(self, items: tuple[Operand, ...]) -> None:
@@ -145,14 +155,14 @@ class _Emitter:
 
     def run(self) -> Emitted:
         params = [self.names.of(p) for p in self.function.params]
-        owner = self.uses_tape and not self.depth
-        if owner:
-            zeros = "0, 0, 0" if not self.calls else "np.int64(0), np.int64(0), np.int64(0)"
-            self.line(f"tape, room, top = {zeros}")
+        ends = [] if self.depth else list(map(suffix, self.tapes))
+        zeros = "0, 0, 0" if not self.calls else "np.int64(0), np.int64(0), np.int64(0)"
+        for end in ends:
+            self.line(f"tape{end}, room{end}, top{end} = {zeros}")
         self.region(self.function.body)
         results = [self.text(r) for r in self.function.results]
-        if owner:
-            self.line("tape_free(tape)")
+        for end in ends:
+            self.line(f"tape_free(tape{end})")
         return Emitted(params, self.lines, results, self.failures, self.uses_tape)
 
     # -- text ----------------------------------------------------------------------------------
@@ -191,6 +201,8 @@ class _Emitter:
         if code == "select":
             yes, no = (self.text(a, 1) for a in args[1:])
             return f"{yes} if {self.text(args[0], 1)} else {no}", 0
+        if code == "stop":
+            return self.text(args[0], _ATOM), _ATOM
         if code == "call":
             module, name = node.attr
             inner = ", ".join(self.text(a) for a in args)
@@ -354,10 +366,11 @@ class _Emitter:
         self.line(f"if not ({self.text(node.args[0])}):")
         self.leave(status)
 
-    def leave(self, status: int | str) -> None:
+    def leave(self, status: int | str, freed: str | None = None) -> None:
         inner = self.indent + _INDENT
-        if self.uses_tape and status != OUT_OF_MEMORY and not self.depth:
-            self.lines.append(f"{inner}tape_free(tape)")
+        for end in map(suffix, [] if self.depth else self.tapes):
+            if end != freed:
+                self.lines.append(f"{inner}tape_free(tape{end})")
         self.lines.append(f"{inner}return {status}{self.exit_values}")
 
     def _invoke(self, node: Op) -> None:
@@ -372,43 +385,51 @@ class _Emitter:
     # -- tape ----------------------------------------------------------------------------------
     def reserve(self, node: Loop) -> None:
         """Room for all iterations at once, if each pushes the same number of slots."""
-        slots = frames_per_iteration(node)
-        if not slots:
-            return
+        for tape in self.tapes:
+            slots = frames_per_iteration(node, tape)
+            if slots:
+                self.reserve_on(tape, slots, node)
+
+    def reserve_on(self, tape: int, slots: int, node: Loop) -> None:
         step = self.text(node.step)
         if step == "1":
             start = "" if node.start == Const(0, INT) else f" - {self.text(node.start, 6)}"
             trips = f"max(0, {self.text(node.stop)}{start})"
         else:
             trips = f"len({self.range(node)})"
-        self.grow(f"{slots} * {trips}")
+        self.grow(f"{slots} * {trips}", suffix(tape))
         self.reserved.update(
-            id(n) for n in walk(node.body) if isinstance(n, Op) and n.code == "push"
+            id(n)
+            for n in walk(node.body)
+            if isinstance(n, Op) and n.code == "push" and tape_of(n.attr) == tape
         )
 
-    def grow(self, slots: str) -> None:
+    def grow(self, slots: str, end: str) -> None:
         self.location = None
-        self.line(f"if top + {slots} > room:")
+        self.line(f"if top{end} + {slots} > room{end}:")
         outer, self.indent = self.indent, self.indent + _INDENT
-        self.line(f"tape, room = tape_grow(tape, room, top + {slots})")
-        self.line("if tape == 0:")
-        self.leave(OUT_OF_MEMORY)
+        self.line(f"tape{end}, room{end} = tape_grow(tape{end}, room{end}, top{end} + {slots})")
+        self.line(f"if tape{end} == 0:")
+        self.leave(OUT_OF_MEMORY, end)
         self.indent = outer
 
     def _push(self, node: Op) -> None:
+        end = suffix(tape_of(node.attr))
         if id(node) not in self.reserved:
-            self.grow(str(len(node.args)))
+            self.grow(str(len(node.args)), end)
         for k, arg in enumerate(node.args):
             kind = "" if arg.type is FLOAT else "_int"
-            self.line(f"tape_put{kind}(tape, {_offset(k)}, {self.text(arg)})")
-        self.line(f"top += {len(node.args)}")
+            self.line(f"tape_put{kind}(tape{end}, {_offset(k, end)}, {self.text(arg)})")
+        self.line(f"top{end} += {len(node.args)}")
 
     def _pop(self, node: Op) -> None:
-        self.line(f"top -= {len(node.outs)}")
+        end = suffix(tape_of(node.attr))
+        self.line(f"top{end} -= {len(node.outs)}")
         for k, out in enumerate(node.outs):
             kind = "" if out.type is FLOAT else "_int"
             truth = " != 0" if out.type is BOOL else ""
-            self.line(f"{self.names.of(out)} = tape_get{kind}(tape, {_offset(k)}){truth}")
+            slot = f"tape{end}, {_offset(k, end)}"
+            self.line(f"{self.names.of(out)} = tape_get{kind}({slot}){truth}")
 
 
 def _typed(operand: Operand, text: str) -> str:
@@ -427,5 +448,5 @@ def _bare(text: str) -> str:
         text = shorter
 
 
-def _offset(k: int) -> str:
-    return f"top + {k}" if k else "top"
+def _offset(k: int, end: str) -> str:
+    return f"top{end} + {k}" if k else f"top{end}"

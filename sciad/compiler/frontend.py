@@ -134,6 +134,7 @@ class Front:
         self.root = Pythonic(root, captures.items)
         self.dependencies: dict[Dependency, None] = {}
         self.captures: dict[int, Pythonic] = {id(root): self.root}
+        self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
         self.register(self.root, set())
 
     def register(self, known: Pythonic, seen: set[int]) -> None:
@@ -235,6 +236,7 @@ class Front:
             low = Lowering(in_memory, self.resolve)
             low.wrap = self.wrap  # type: ignore[method-assign]
             values, args = params(low)
+            low.inputs.update(values)
             place = ast.Constant(None, lineno=_line(self.root.function))
             if self.method is not None:
                 args = [self.root.captured.get("__self__", Missing("self")), *args]
@@ -249,6 +251,7 @@ class Front:
                 continue
             region: Region = low.b.region
             region.results = results
+            self.rules = low.rules
             return simplify(close(Function(name, values, region)))
         raise CompileError("lowering does not come to an end")
 

@@ -15,6 +15,7 @@ Operations
     lt le gt ge eq ne and or not                   comparisons and bool arithmetic
     float int                                      conversions
     select(c, a, b)                                both operands are already there
+    stop(x)                                        x without its derivative
     call(args) attr=(module, name)                 an elementwise function, e.g. ("math", "sin")
     alloc(n) attr="zeros"|"empty"                  a new buffer of n elements
     load(b, i)  store(b, i, x)  accum(b, i, x)     element access; accum adds in place

@@ -100,6 +100,8 @@ class Lowering:
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
         self.calls = recursion.Calls()
+        self.inputs: set[Value] = set()  # parameters of the whole program
+        self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
 
     # -- errors and places ---------------------------------------------------------------------
     @property

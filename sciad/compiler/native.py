@@ -146,7 +146,7 @@ class NativeFunction:
         program = self.derived(kind)
         path = cache.write(f"{self.name}_{kind}", self.text(kind, program))
         front, primal = self.front()
-        known = facts(list(front.dependencies), called(program) | called(primal))
+        known = facts(list(front.dependencies), called(program) | called(primal) | front.rules)
         self.watch.add(known, root)
         if key is not None:
             cache.note(key, path, known)

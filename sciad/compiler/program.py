@@ -120,6 +120,7 @@ class Program:
         path = cache.write(f"{self.root.__name__}_{kind}", self.text(kind, program))
         calls = called(program) | called(self.program())
         assert self.front is not None
+        calls |= self.front.rules
         known = facts(list(self.front.dependencies), calls)
         self.watch.add(known, self.root)
         if key is not None:

@@ -33,6 +33,7 @@ from sciad.compiler.ir import (
     operands,
     walk,
 )
+from sciad.compiler.tapes import Slot, unused_tape
 
 __all__ = ["Recall", "substitute"]
 
@@ -57,6 +58,7 @@ _CHEAP = frozenset(
         "float",
         "int",
         "select",
+        "stop",
     ]
 )
 _CHEAP_CALLS = frozenset({"sqrt", "fabs", "abs", "copysign"})
@@ -98,6 +100,7 @@ class Recall:
         self.frames: dict[int, list[Value]] = {}
         self.preludes: dict[int, list[Op]] = {}
         self.regions: dict[int, Region] = {}
+        self.number = unused_tape(places.top)
 
     def supply(self, reverse: Region) -> None:
         """Complete the reversed code in place."""
@@ -238,7 +241,7 @@ class Recall:
             frame = self.frames.get(key)
             mirror = self.mirrors[key]
             if frame:
-                slot = len(self.regions[key].nodes), key
+                slot = Slot.fresh(self.number)
                 restored = tuple(self.known[v] for v in frame)
                 self.regions[key].nodes.append(Op("push", tuple(frame), (), slot))
                 prelude.insert(0, Op("pop", (), restored, slot))

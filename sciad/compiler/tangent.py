@@ -76,8 +76,12 @@ class _Calls:
         if callee not in self.made:
             made = self.made[callee] = callee.version("dot")
             active = [p for p in callee.function.params if p in self.varied]
-            made.function = _Tangent(callee.function, active, self).run()
+            made.function = self.tangent_of(callee.function, active)
         return self.made[callee]
+
+    def tangent_of(self, function: Function, active: Sequence[Value]) -> Function:
+        """Make the tangent of the body of a callee."""
+        return _Tangent(function, active, self).run()
 
 
 class _Tangent:
@@ -102,10 +106,7 @@ class _Tangent:
         self.region(self.function.body, self.b.region)
         with self.b.inside(self.b.region):
             results = self.function.results
-            if self.root:
-                extra = [self.result_dual(r) for r in results if is_float(r)]
-            else:
-                extra = [self.filled(r) for r in results if r in self.varied]
+            extra = self.result_duals(results)
         self.b.region.results = (*results, *extra)
         params = (*self.function.params, *(self.dual[v] for v in self.active))
         return Function(self.function.name, params, self.b.region)
@@ -119,6 +120,12 @@ class _Tangent:
     def filled(self, operand: Operand) -> Operand:
         dual = self.of(operand)
         return _ZERO if dual is None else dual
+
+    def result_duals(self, results: Sequence[Operand]) -> list[Operand]:
+        """Duals of results: of all floats, or (of a callee) of those that vary at any call."""
+        if self.root:
+            return [self.result_dual(r) for r in results if is_float(r)]
+        return [self.filled(r) for r in results if r in self.varied]
 
     def result_dual(self, result: Operand) -> Operand:
         dual = self.of(result)
@@ -303,18 +310,22 @@ class _Tangent:
         if self.of(buffer) is not None and self.of(value) is not None:
             self.b.effect("accum", self.of(buffer), index, self.of(value))
 
+    def frame_of(self, node: Op) -> tuple[object, str]:
+        """Slot of the duals of what a push or pop moves."""
+        return node.attr, "dot"
+
     def _push(self, node: Op) -> None:
         live = self.calls.frames[node.attr]
         if live:
             duals = (self.filled(node.args[k]) for k in live)
-            self.b.effect("push", *duals, attr=(node.attr, "dot"))
+            self.b.effect("push", *duals, attr=self.frame_of(node))
 
     def _pop_before(self, node: Op) -> None:
         live = self.calls.frames.get(node.attr, [])
         if live:
             outs = tuple(self.fresh(node.outs[k]) for k in live)
             self.dual.update(zip((node.outs[k] for k in live), outs, strict=True))
-            pop = Op("pop", (), outs, (node.attr, "dot"), node.location)
+            pop = Op("pop", (), outs, self.frame_of(node), node.location)
             self.b.region.nodes.append(pop)
 
     def _pop(self, node: Op) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "Cells",
     "Closure",
     "ComplexOf",
+    "Derivative",
     "Elements",
     "ListOf",
     "Memory",
@@ -158,6 +159,15 @@ class Pythonic:
     function: Any
     captured: dict[str, Abstract]
     path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Derivative:
+    """What sciad.grad(function) and its sisters are inside a compiled function."""
+
+    kind: str
+    function: Abstract
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
