@@ -105,6 +105,10 @@ class Places:
         """Record a value that a pass adds to a node."""
         self.home[value], self.producer[value] = region, node
 
+    def position(self, value: Value) -> tuple[int, int]:
+        """Where a value is made, for sorting in the order of the program."""
+        return self._order[id(self.producer[value])], value.serial
+
     def around(self, region: Region) -> Iterator[tuple[Node, Region]]:
         """Nodes that contain a region, innermost first, each with the region it stands in."""
         while id(region) in self.owner:
