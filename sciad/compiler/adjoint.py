@@ -35,6 +35,7 @@ from sciad.compiler.ir import (
 )
 from sciad.compiler.partials import partial
 from sciad.compiler.recall import Recall
+from sciad.compiler.replay import Replays, best
 from sciad.compiler.simplify import remove_dead
 
 __all__ = ["adjoint"]
@@ -62,11 +63,14 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
         buffer for each active parameter (of one element for a float), to which its cotangent is
         added. Cotangents of results are only read. Returns nothing.
     """
-    return _Adjoint(function, active).run()
+    plain = _Adjoint(function, active).run()
+    return best(function, plain, lambda chosen: _Adjoint(function, active, chosen).run())
 
 
 class _Adjoint:
-    def __init__(self, function: Function, active: Sequence[Value]):
+    def __init__(
+        self, function: Function, active: Sequence[Value], replayed: frozenset[Value] = frozenset()
+    ):
         self.name = function.name
         self.params = function.params
         self.body = copy_region(function.body)
@@ -77,6 +81,7 @@ class _Adjoint:
         self.mirrors: dict[int, Region] = {}
         self.indices: dict[Value, Value] = {}
         self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
+        self.replays = Replays(self.places, self.varied, replayed)
         self.b = Builder()
 
     def run(self) -> Function:
@@ -106,9 +111,11 @@ class _Adjoint:
         return self.assemble(reverse, (*self.params, *packed, *given, *bars))
 
     def assemble(self, reverse: Region, params: tuple[Value, ...]) -> Function:
-        remove_dead(Function(self.name, params, reverse))
+        self.replays.reduce(reverse, lambda: remove_dead(Function(self.name, params, reverse)))
+        self.replays.save_states(reverse)
         local = {b: s for b, s in self.shadows.items() if b not in self.active}
-        Recall(self.places, self.mirrors, self.indices, local).supply(reverse)
+        recall = Recall(self.places, self.mirrors, self.indices, local, self.replays)
+        recall.supply(reverse)
         self.body.nodes.extend(reverse.nodes)
         self.body.results = ()
         return Function(self.name, params, self.body)
@@ -227,19 +234,23 @@ class _Adjoint:
         outside the loop, which every iteration adds to.
         """
         wanted = {k for k, out in enumerate(node.outs) if cotangents.get(out) is not None}
+        replay = self.replays.of(node)
+        source = node.body if replay is None else replay.body
         while True:
             body = Region()
             params = {k: Value(f"{node.params[k].name}_bar", FLOAT) for k in sorted(wanted)}
             inner: Cotangents = {}
             with self.b.inside(body):
                 for k, param in params.items():
-                    self.add(inner, node.body.results[k], param)
-                self.region(node.body, inner)
+                    self.add(inner, source.results[k], param)
+                self.region(source, inner)
             after = {k: inner.pop(p) for k, p in enumerate(node.params) if p in inner}
             if set(after) <= wanted:
                 break
             wanted |= set(after)
-        self.mirrors[id(node.body)] = body
+        self.mirrors[id(node.body)] = self.mirrors[id(source)] = body
+        if replay is not None:
+            self.replays.mirrors[id(body)] = replay
         if body.nodes or params or inner:
             self.close_loop(node, body, params, after, inner, cotangents)
 

@@ -7,8 +7,7 @@ turn. With a(v) for "v is needed" and r(v) for "v is computed again" the cost
     sum_v slot(v) [a(v) and not r(v)] + cost(v) [r(v)],    r(v) implies a(u) for all operands u,
 
 is a minimum cut between "yes" and "no" (all its terms are of the form [x and not y]), hence the
-best choice is found exactly, by maximal flows (Dinic 1970). Costs are in tenths of the time it
-takes to write and read one slot; a value inside a loop counts as if the loop ran `TRIPS` times.
+best choice is found exactly, by maximal flows (Dinic 1970). What things cost is in `costs`.
 
 References
 ----------
@@ -20,59 +19,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from sciad.compiler.ir import FLOAT, INT, Const, Op
+from sciad.compiler.costs import SLOT
 
-__all__ = ["SLOT", "TRIPS", "cost_of", "stored"]
-
-SLOT = 12
-TRIPS = 8
-_CHEAP = 1
-_DIVISION = 8
-_INTEGER_DIVISION = 25
-_LOAD = 3
-_CALL = 60
-_CALLS = {
-    "fabs": 1,
-    "abs": 1,
-    "sqrt": 12,
-    "copysign": 2,
-    "isnan": 1,
-    "isfinite": 1,
-    "isinf": 1,
-    "floor": 3,
-    "ceil": 3,
-    "trunc": 3,
-    "sign": 3,
-    "minimum": 2,
-    "maximum": 2,
-}
-_SMALL_POWER = 3
+__all__ = ["stored"]
 
 
-def cost_of(node: Op) -> int:
-    """Time an operation takes, in tenths of that of a slot."""
-    if node.code in ("mod", "floordiv"):
-        constant = isinstance(node.args[1], Const)
-        return _DIVISION if node.outs[0].type is INT and constant else _INTEGER_DIVISION
-    if node.code == "div":
-        return _DIVISION
-    if node.code == "load":
-        return _LOAD
-    if node.code == "call":
-        return _CALLS.get(node.attr[1], _CALL)
-    if node.code == "pow":
-        exponent = node.args[1]
-        small = isinstance(exponent, Const) and exponent.value in (2, 3)
-        return _SMALL_POWER if small and node.outs[0].type in (FLOAT, INT) else _CALL
-    return _CHEAP
+_V = TypeVar("_V", bound=Hashable)
 
 
 def stored(
-    wanted: Iterable[Hashable],
-    recipes: Mapping[Hashable, tuple[Sequence[Hashable], int] | None],
-    weights: Mapping[Hashable, int],
-) -> set:
+    wanted: Iterable[_V],
+    recipes: Mapping[_V, tuple[Sequence[_V], int] | None],
+    weights: Mapping[_V, int],
+) -> set[_V]:
     """Values to store such that the wanted ones are stored or computed again at the least cost.
 
     Parameters
@@ -108,9 +69,7 @@ def stored(
         for u in operands:
             net.edge(again, need[u], forever)
     yes = net.separate()
-    return {
-        v for v in names if need[v] in yes and (recipes[v] is None or need[v] + 1 not in yes)
-    }
+    return {v for v in names if need[v] in yes and (recipes[v] is None or need[v] + 1 not in yes)}
 
 
 class _Network:

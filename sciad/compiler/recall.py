@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sciad.compiler.analysis import Places
-from sciad.compiler.cut import TRIPS, cost_of, stored
+from sciad.compiler.costs import TRIPS, cost_of
+from sciad.compiler.cut import stored
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -33,9 +34,11 @@ from sciad.compiler.ir import (
     Region,
     Value,
     const,
+    defined,
     operands,
     walk,
 )
+from sciad.compiler.replay import Replays
 
 __all__ = ["Recall", "substitute"]
 
@@ -80,6 +83,8 @@ class Recall:
         Loop index of the program -> that of the reversed loop.
     shadows : dict
         Buffer allocated by the program -> shadow that has to be allocated.
+    replays : Replays
+        Copies of loop bodies that mirrors begin with.
     """
 
     def __init__(
@@ -88,21 +93,26 @@ class Recall:
         mirrors: dict[int, Region],
         indices: dict[Value, Value],
         shadows: dict[Value, Value],
+        replays: Replays,
     ):
         self.places = places
         self.mirrors = mirrors
         self.indices = indices
         self.shadows = shadows
+        self.replays = replays
         self.known: dict[Value, Operand] = dict(indices)
         self.frames: dict[int, list[Value]] = {}
         self.preludes: dict[int, list[Op]] = {}
         self.regions: dict[int, Region] = {}
         self.keep: set[Value] = set()
+        self.begins: dict[int, int] = {}
 
     def supply(self, reverse: Region) -> None:
         """Complete the reversed code in place."""
         used = {o for node in walk(reverse) for o in operands(node) if isinstance(o, Value)}
         used |= {o for o in reverse.results if isinstance(o, Value)}
+        within = self.replays.within(reverse)
+        used = used.union(*(replay.free() for _, replay in within))
         shadows = [b for b, shadow in self.shadows.items() if shadow in used]
         for buffer in shadows:
             size = self.places.producer[buffer].args[0]
@@ -112,13 +122,21 @@ class Recall:
         recipes = self.reachable(wanted)
         depth = {v: min(len(self.places.loops(self.places.home[v])), 3) for v in recipes}
         weights = {v: TRIPS ** depth[v] for v in recipes}
-        costs = {v: r and (self.costly(r, recipes), cost_of(r)) for v, r in recipes.items()}
+        costs = {
+            v: None if r is None else (self.costly(r, recipes), cost_of(r))
+            for v, r in recipes.items()
+        }
         self.keep = stored(wanted & recipes.keys(), costs, weights)
         self.choose(wanted, recipes)
         for buffer in shadows:
             self.allocate(buffer)
         self.write_frames()
         substitute(reverse, self.known)
+        for region, replay in within:
+            own = replay.own
+            substitute(replay.body, {v: x for v, x in self.known.items() if v not in own})
+            place = self.begins.get(id(region), 0) + replay.restoring
+            region.nodes[place:place] = replay.body.nodes
 
     # -- decisions -----------------------------------------------------------------------------
     def reachable(self, wanted: set[Value]) -> dict[Value, Op | None]:
@@ -134,7 +152,8 @@ class Recall:
                 continue
             recipe = found[value] = self.recipe(value)
             if recipe is not None:
-                front += [a for a in recipe.args if isinstance(a, Value) and not isinstance(a.type, BufferType)]
+                values = [a for a in recipe.args if isinstance(a, Value)]
+                front += [a for a in values if not isinstance(a.type, BufferType)]
         return found
 
     def costly(self, recipe: Op, recipes: dict) -> list[Value]:
@@ -164,14 +183,14 @@ class Recall:
 
     def available(self, value: Value) -> bool:
         """Tell whether the reversed code has a value already."""
-        return value in self.known or self.places.home[value] is self.places.top
+        return value in self.known or self.places.is_root(self.places.home[value])
 
     def recipe(self, value: Value) -> Op | None:
         """Find an operation that computes a value again from values of its own or outer regions."""
         node = self.places.producer.get(value)
         if isinstance(node, Op):
             if node.code == "load":
-                there = self.places.home[node.args[0]] is self.places.top
+                there = self.places.is_root(self.places.home[node.args[0]])
                 repeatable = there and not self.places.written_after(node)
             else:
                 repeatable = node.code in _PURE
@@ -229,7 +248,11 @@ class Recall:
         home = self.places.home[buffer]
         node = self.places.producer[buffer]
         shadow = Op("alloc", node.args, (self.shadows[buffer],), "zeros", node.location)
-        self.prelude(home).append(shadow)
+        if self.places.is_root(home) and home is not self.places.top:
+            made = [k for k, n in enumerate(home.nodes) if set(node.args) & set(defined(n))]
+            home.nodes.insert(max(made, default=-1) + 1, shadow)
+        else:
+            self.prelude(home).append(shadow)
 
     def write_frames(self) -> None:
         """Insert pushes, pops and recomputation."""
@@ -242,6 +265,7 @@ class Recall:
                 self.regions[key].nodes.append(Op("push", tuple(frame), (), slot))
                 prelude.insert(0, Op("pop", (), restored, slot))
             mirror.nodes[:0] = prelude
+            self.begins[id(mirror)] = len(prelude)
 
 
 def substitute(region: Region, known: dict[Value, Operand]) -> None:
