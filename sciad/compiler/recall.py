@@ -133,8 +133,8 @@ class Recall:
         self.write_frames()
         substitute(reverse, self.known)
         for region, replay in within:
-            own = replay.own
-            substitute(replay.body, {v: x for v, x in self.known.items() if v not in own})
+            here = lambda v, body=replay.body: self.places.root(self.places.home[v]) is body
+            substitute(replay.body, {v: x for v, x in self.known.items() if not here(v)})
             place = self.begins.get(id(region), 0) + replay.restoring
             region.nodes[place:place] = replay.body.nodes
 
