@@ -37,6 +37,7 @@ from sciad.compiler.ir import (
 )
 from sciad.compiler.partials import partial
 from sciad.compiler.recall import Recall
+from sciad.compiler.replay import Replays, best
 from sciad.compiler.simplify import remove_dead
 from sciad.compiler.tapes import refuse_tapes
 
@@ -65,10 +66,13 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
         buffer for each active parameter (of one element for a float), to which its cotangent is
         added. Cotangents of results are only read. Returns nothing.
     """
-    try:
-        return _Adjoint(function, active, _Calls(function, active)).run()
-    except _Conditional:
-        return _Adjoint(function, active, _Calls(function, active, told=True)).run()
+    def reverse(replayed: frozenset[Value] = frozenset()) -> Function:
+        try:
+            return _Adjoint(function, active, _Calls(function, active), replayed).run()
+        except _Conditional:
+            return _Adjoint(function, active, _Calls(function, active, told=True), replayed).run()
+
+    return best(function, reverse(), reverse)
 
 
 class _Conditional(Exception):
@@ -102,7 +106,13 @@ class _Calls:
 
 
 class _Adjoint:
-    def __init__(self, function: Function, active: Sequence[Value], calls: _Calls):
+    def __init__(
+        self,
+        function: Function,
+        active: Sequence[Value],
+        calls: _Calls,
+        replayed: frozenset[Value] = frozenset(),
+    ):
         self.name = function.name
         self.params = function.params
         self.body = copy_region(function.body)
@@ -117,6 +127,7 @@ class _Adjoint:
         self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
         pops = [n for n in walk(self.body) if isinstance(n, Op) and n.code == "pop"]
         self.frames = {n.attr: [k for k, o in enumerate(n.outs) if o in self.varied] for n in pops}
+        self.replays = Replays(self.places, self.varied, replayed)
         self.b = Builder()
 
     def run(self) -> Function:
@@ -146,10 +157,12 @@ class _Adjoint:
         return self.assemble(reverse, (*self.params, *packed, *given, *bars))
 
     def assemble(self, reverse: Region, params: tuple[Value, ...]) -> Function:
-        remove_dead(Function(self.name, params, reverse))
+        self.replays.reduce(reverse, lambda: remove_dead(Function(self.name, params, reverse)))
         self.redirect(reverse)
+        self.replays.save_states(reverse)
         local = {b: s for b, s in self.shadows.items() if b not in self.active}
-        Recall(self.places, self.mirrors, self.indices, local).supply(reverse)
+        recall = Recall(self.places, self.mirrors, self.indices, local, self.replays)
+        recall.supply(reverse)
         self.body.nodes.extend(reverse.nodes)
         self.body.results = ()
         return Function(self.name, params, self.body)
@@ -177,10 +190,11 @@ class _Adjoint:
         reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
         params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))
         backward = Function(self.name, params, reverse)
-        remove_dead(backward)
+        self.replays.reduce(reverse, lambda: remove_dead(backward))
         self.redirect(reverse)
         local = {b: s for b, s in self.shadows.items() if b not in self.active}
-        Recall(self.places, self.mirrors, self.indices, local, set(kept)).supply(reverse)
+        places = (self.places, self.mirrors, self.indices, local, self.replays)
+        Recall(*places, set(kept)).supply(reverse)
         return Function(self.name, self.params, self.body), backward
 
     def _invoke(self, node: Op, cotangents: Cotangents) -> None:
@@ -344,19 +358,23 @@ class _Adjoint:
         outside the loop, which every iteration adds to.
         """
         wanted = {k for k, out in enumerate(node.outs) if cotangents.get(out) is not None}
+        replay = self.replays.of(node)
+        source = node.body if replay is None else replay.body
         while True:
             body = Region()
             params = {k: Value(f"{node.params[k].name}_bar", FLOAT) for k in sorted(wanted)}
             inner: Cotangents = {}
             with self.b.inside(body):
                 for k, param in params.items():
-                    self.add(inner, node.body.results[k], param)
-                self.region(node.body, inner)
+                    self.add(inner, source.results[k], param)
+                self.region(source, inner)
             after = {k: inner.pop(p) for k, p in enumerate(node.params) if p in inner}
             if set(after) <= wanted:
                 break
             wanted |= set(after)
-        self.mirrors[id(node.body)] = body
+        self.mirrors[id(node.body)] = self.mirrors[id(source)] = body
+        if replay is not None:
+            self.replays.mirrors[id(body)] = replay
         if body.nodes or params or inner:
             self.close_loop(node, body, params, after, inner, cotangents)
 

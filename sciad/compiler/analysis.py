@@ -82,8 +82,28 @@ class Places:
         self.producer: dict[Value, Any] = {}
         self.owner: dict[int, tuple[Node, Region]] = {}
         self._order: dict[int, int] = {}
-        self._writes: dict[Value, list[tuple[int, tuple[Loop, ...]]]] = {}
-        self._enter(function.body)
+        self._writes: dict[Value, list[tuple[int, tuple[Loop, ...], Region]]] = {}
+        self._roots: set[int] = set()
+        self.enter_root(function.body)
+
+    def enter_root(self, region: Region, without: frozenset[int] = frozenset()) -> None:
+        """Enter code that runs by itself: the program, or a copy of a part that is run again.
+
+        Some stores (by `id`) are not executed in the copy and do not count as writes.
+        """
+        self._roots.add(id(region))
+        self._without = without
+        self._enter(region)
+
+    def is_root(self, region: Region) -> bool:
+        """Whether the values of a region are in scope wherever its mirror is."""
+        return id(region) in self._roots
+
+    def root(self, region: Region) -> Region:
+        """Find the outermost region around a region."""
+        for _, outer in self.around(region):
+            region = outer
+        return region
 
     def _enter(self, region: Region) -> None:
         for node in region.nodes:
@@ -91,11 +111,11 @@ class Places:
             for value in defined(node):
                 self.home[value], self.producer[value] = region, node
             if isinstance(node, Op):
-                if node.code in ("store", "accum"):
-                    place = (self._order[id(node)], self.loops(region))
+                if node.code in ("store", "accum") and id(node) not in self._without:
+                    place = self._order[id(node)], self.loops(region), self.root(region)
                     self._writes.setdefault(node.args[0], []).append(place)
                 elif node.code == "invoke":
-                    place = (self._order[id(node)], self.loops(region))
+                    place = self._order[id(node)], self.loops(region), self.root(region)
                     for k in writes(node.attr):
                         self._writes.setdefault(node.args[k], []).append(place)
                 continue
@@ -111,6 +131,11 @@ class Places:
         """Record a value that a pass adds to a node."""
         self.home[value], self.producer[value] = region, node
 
+    def position(self, value: Value) -> tuple[int, int]:
+        """Where a value is made, for sorting in the order of the program."""
+        node = self.producer.get(value)  # parameters have none
+        return -1 if node is None else self._order[id(node)], value.serial
+
     def around(self, region: Region) -> Iterator[tuple[Node, Region]]:
         """Nodes that contain a region, innermost first, each with the region it stands in."""
         while id(region) in self.owner:
@@ -124,10 +149,21 @@ class Places:
     def written_after(self, load: Op) -> bool:
         """Whether the element that `load` reads may be overwritten once the load has run."""
         position = self._order[id(load)]
-        loops = self.loops(self.home[load.out])
+        home = self.home[load.out]
+        loops, root = self.loops(home), self.root(home)
         return any(
-            order > position or any(loop in loops for loop in around)
-            for order, around in self._writes.get(load.args[0], ())
+            mine is root and (order > position or any(loop in loops for loop in around))
+            for order, around, mine in self._writes.get(load.args[0], ())
+        )
+
+    def written_beside(self, loop: Loop, buffer: Value) -> bool:
+        """Whether code outside a loop may write to a buffer once the loop has run."""
+        loops, root = self.loops(loop.body), self.root(loop.body)
+        return any(
+            mine is root
+            and loop not in around
+            and (order > self._order[id(loop)] or any(outer in loops for outer in around))
+            for order, around, mine in self._writes.get(buffer, ())
         )
 
 

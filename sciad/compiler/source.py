@@ -18,6 +18,8 @@ __all__ = ["annotated", "called", "header", "home_of", "machine_code"]
 
 _RUNTIME = "tape_free, tape_get, tape_get_int, tape_grow, tape_put, tape_put_int"
 
+_OURS = ("cfunc", "njit")
+
 
 def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list[str]:
     """First lines of a module."""
@@ -32,10 +34,12 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
         "import math",
         "",
         "import numpy as np",
-        f"from numba import {', '.join(sorted(numba))}",
+        *(f"from numba import {name}" for name in numba if name not in _OURS),
+        "",
+        f"from sciad.compiler.machine import {', '.join(n for n in numba if n in _OURS)}",
     ]
     if emitted.uses_tape:
-        lines += ["", f"from sciad.compiler.runtime import {_RUNTIME}"]
+        lines += [f"from sciad.compiler.runtime import {_RUNTIME}"]
     lines += ["", "FAILURES = ["]
     lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
     return [*lines, "]", "", ""]
