@@ -209,7 +209,7 @@ class _Tangent:
         if value in self.active:
             return [value]
         node = self.producer.get(value)
-        if node is None or node.code in ("pop", "alloc"):
+        if node is None or node.code in ("pop", "alloc", "table"):
             return None
         if node.code == "load":
             buffer = node.args[0]
