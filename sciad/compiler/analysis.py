@@ -40,6 +40,7 @@ _NO_DERIVATIVE = frozenset(
         "float",
         "int",
         "alloc",
+        "table",
         "check",
         "push",
         "pop",

@@ -56,6 +56,7 @@ _INFIX = {
     "or": ("or", 1),
 }
 _ATOM = 9
+_DTYPES = {FLOAT: "", INT: ", dtype=np.int64", BOOL: ", dtype=np.bool_"}
 _PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call", "stop"}
 _INDENT = "    "
 _LONGEST = 60
@@ -66,7 +67,10 @@ OUT_OF_MEMORY = -1
 
 @dataclass
 class Emitted:
-    """Statements of a function body; `failures` gives each positive status its meaning."""
+    """Statements of a function body; `failures` gives each positive status its meaning.
+
+    `tables` are statements of the module: arrays of known ints or bools.
+    """
 
     params: list[str]
     lines: list[str]
@@ -74,6 +78,7 @@ class Emitted:
     failures: list[object] = field(default_factory=list)
     uses_tape: bool = False
     functions: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
 
 
 def literal(constant: Const) -> str:
@@ -127,6 +132,7 @@ class _Emitter:
         self.depth = depth  # of a callee: the name of its parameter
         self.names = Names()
         self.lines: list[str] = []
+        self.tables: list[str] = []
         self.indent = _INDENT
         self.location: Location | None = None
         self.readers: dict[Value, int] = {}
@@ -163,7 +169,8 @@ class _Emitter:
         results = [self.text(r) for r in self.function.results]
         for end in ends:
             self.line(f"tape_free(tape{end})")
-        return Emitted(params, self.lines, results, self.failures, self.uses_tape)
+        failures, tape = self.failures, self.uses_tape
+        return Emitted(params, self.lines, results, failures, tape, tables=self.tables)
 
     # -- text ----------------------------------------------------------------------------------
     def line(self, text: str) -> None:
@@ -340,9 +347,14 @@ class _Emitter:
         return f"{name} = {shown}"
 
     def _alloc(self, node: Op) -> None:
-        element = ", dtype=np.int64" if node.out.type.element is INT else ""
+        element = _DTYPES[node.out.type.element]
         size = self.text(node.args[0])
         self.line(f"{self.names.of(node.out)} = np.{node.attr}({size}{element})")
+
+    def _table(self, node: Op) -> None:
+        dtype, values = node.attr
+        name = self.names.of(node.out)
+        self.tables.append(f"{name} = np.array({list(values)!r}, dtype=np.{dtype})")
 
     def _load(self, node: Op) -> None:
         buffer, index = (self.text(a) for a in node.args)

@@ -12,6 +12,7 @@ import numpy as np
 from sciad.compiler import arrays, calls, complex_calls, complexes, indexing, whole
 from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.kinds import dtype_of, element_type
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
@@ -105,7 +106,19 @@ def binary(
         low.refuse("a shift operator cannot be compiled", node, "multiply by a power of 2")
     _numeric(low, a, node)
     _numeric(low, b, node)
+    if any(isinstance(x, StaticArray | Memory | Elements) for x in (a, b)):
+        return whole.elementwise(low, lambda x, y: _of_arrays(low, code, x, y, node), [a, b], node)
     return whole.elementwise(low, lambda x, y: arithmetic(low, code, x, y, node), [a, b], node)
+
+
+def _of_arrays(low: Lowering, code: str, x: Operand, y: Operand, node: ast.AST) -> Operand:
+    """Arithmetic of two elements: for two bools NumPy's + is `or`, its * is `and`."""
+    if x.type is BOOL and y.type is BOOL and code != "div":
+        logic = {"add": "or", "mul": "and"}.get(code)
+        if logic is None:
+            low.refuse("this arithmetic on bools", node, "write 1 * mask, or mask.astype(int)")
+        return low.b.pure(logic, x, y)
+    return arithmetic(low, code, x, y, node)
 
 
 def _numeric(low: Lowering, value: Abstract, node: ast.AST) -> None:
@@ -143,7 +156,8 @@ def _filled(low: Lowering, model: ListOf, n: Operand, node: ast.AST) -> Abstract
         low.refuse(
             "a list repeated a number of times known only at run time", node, "use np.full(n, x)"
         )
-    made = arrays.allocate(low, (n,), "zeros", node, is_list=True)
+    kind = items[0].type
+    made = arrays.allocate(low, (n,), "zeros", node, is_list=True, element=kind)
     indexing.store_all(low, made, items[0], node)
     return made
 
@@ -152,13 +166,15 @@ def make_list(low: Lowering, items: list[Abstract], node: ast.AST) -> Abstract:
     """Make a list: variables, or memory if it is indexed by computed indices."""
     if low.site(node) not in low.in_memory:
         return ListOf(low.cells(items, node))
-    if not all(is_scalar(x) and x.type is FLOAT for x in items):
+    kinds = {x.type if is_scalar(x) else None for x in items} or {FLOAT}
+    if None in kinds or len(kinds) > 1:
         low.refuse(
-            "a list of something other than floats is indexed by a computed index",
+            "a list of different types is indexed by a computed index",
             node,
             "make it an array",
         )
-    made: Any = arrays.allocate(low, (const(len(items)),), "empty", node, is_list=True)
+    shape, kind = (const(len(items)),), next(k for k in kinds if k is not None)
+    made: Any = arrays.allocate(low, shape, "empty", node, is_list=True, element=kind)
     for k, x in enumerate(items):
         low.b.effect("store", made.buffer, const(k), x)
     return made
@@ -187,7 +203,18 @@ def _unary(low: Lowering, node: ast.UnaryOp) -> Abstract:
         return whole.elementwise(low, low.b.neg, [value], node)
     if isinstance(node.op, ast.UAdd):
         return whole.elementwise(low, lambda x: low.b.together(x)[0], [value], node)
-    return low.refuse("~ cannot be compiled", node, "use not, or np.logical_not")
+    return whole.elementwise(low, lambda x: _inverted(low, x, value, node), [value], node)
+
+
+def _inverted(low: Lowering, x: Operand, value: Abstract, node: ast.AST) -> Operand:
+    """~x: `not` for a bool of an array, -x - 1 for an integer."""
+    if x.type is FLOAT:
+        low.refuse("~ of a float", node)
+    if x.type is BOOL:
+        if is_scalar(value) and isinstance(value, Const):
+            low.refuse("~ of a bool of Python's is an integer", node, "use not")
+        return low.b.pure("not", x)
+    return arithmetic(low, "sub", arithmetic(low, "mul", x, const(-1), node), const(1), node)
 
 
 # -- conditions ---------------------------------------------------------------------------------
@@ -391,7 +418,7 @@ def _array_attribute(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abs
         flipped = (owner.shape[::-1], owner.strides[::-1])
         return Memory(owner.buffer, owner.offset, *flipped, owner.writable)
     if name == "dtype":
-        return Object(np.dtype(float))
+        return Object(dtype_of(element_type(low, owner)))
     return Method(owner, name)
 
 

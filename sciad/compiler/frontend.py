@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sciad.compiler.border import RunTimeArray, Table
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
 from sciad.compiler.recursion import close
@@ -88,16 +89,21 @@ def reached(function: python_types.FunctionType | None, name: str) -> Any:
     return vars(builtins)[name]
 
 
-def abstract_tree(treedef: Any, leaf: Leaf) -> Abstract:
-    """Turn a tree of arguments into an abstract value; `leaf()` gives the next leaf."""
+def abstract_tree(treedef: Any, leaf: Leaf, array: Callable[[Any], Abstract] = Object) -> Abstract:
+    """Turn a tree of arguments into an abstract value.
+
+    `leaf()` gives the next leaf, `array(marker)` an array of ints or bools (see `border`).
+    """
     if not isinstance(treedef, TreeDef):
         value = treedef.value
+        if isinstance(value, RunTimeArray | Table):
+            return array(value)
         return Object(value) if scalar_type(value) is None else const(value)
     if treedef.kind is None:
         return leaf()
     if treedef.kind is tuple and treedef.meta == "constant":
-        return abstract_tree(treedef.children[0], leaf)
-    items = [abstract_tree(child, leaf) for child in treedef.children]
+        return abstract_tree(treedef.children[0], leaf, array)
+    items = [abstract_tree(child, leaf, array) for child in treedef.children]
     if issubclass(treedef.kind, dict):
         keys = [constant.value for constant in treedef.meta[0]]
         return Structure(dict(zip(keys, items, strict=True)), True)

@@ -162,13 +162,18 @@ class Lowering:
             self.env[(cells, k)] = item
         return cells
 
-    def static_array(self, items: list[Operand], shape: tuple[int, ...], node: ast.AST):
+    def static_array(
+        self, items: list[Operand], shape: tuple[int, ...], node: ast.AST, element=FLOAT
+    ) -> StaticArray:
         """Make an array of known shape whose elements are variables."""
-        cells = self.cells([self.b.cast(x, FLOAT) for x in items], node)
+        cells = self.cells([self.b.cast(x, element) for x in items], node)
+        cells.element = element
         return StaticArray(cells, np.arange(cells.size).reshape(shape))
 
     def cell(self, cells: Cells, k: int, env: dict | None = None) -> Abstract:
         """Element of a storage."""
+        if cells.known is not None:
+            return cells.known[k]
         if cells.buffer is not None:
             return self.b.load(cells.buffer, const(cells.offset + k))
         return (self.env if env is None else env)[(cells, k)]
@@ -181,12 +186,6 @@ class Lowering:
 
     def writable(self, cells: Cells, node: ast.AST) -> None:
         """Refuse writes into arguments and into storage that has been joined with another."""
-        if cells.element is not FLOAT:
-            self.refuse(
-                "an array of integers or bools is written to",
-                node,
-                "make it an array of floats: write 0.0 for 0",
-            )
         if cells.buffer is not None:
             self.refuse(
                 "an array that belongs to the caller is written to",

@@ -168,7 +168,10 @@ def rebuild(
         return ComplexOf(re, rebuild(model.im, model_env, scalars, env))
     if isinstance(model, StaticArray):
         cells = _frozen(model.index.size, model.cells.site)
-        env.update({(cells, k): next(scalars) for k in range(cells.size)})
+        made = [next(scalars) for _ in range(cells.size)]
+        env.update({(cells, k): x for k, x in enumerate(made)})
+        kinds = [x.type for x in made] or [model.cells.element]
+        cells.element = max(kinds, key=lambda kind: kind.rank)
         return StaticArray(cells, np.arange(cells.size).reshape(model.shape))
     if isinstance(model, ListOf):
         cells = _frozen(model.cells.size, model.cells.site)

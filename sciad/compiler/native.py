@@ -21,6 +21,7 @@ import numpy as np
 from sciad.compiler import cache
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import over, owns_buffer, settled, shape_of
+from sciad.compiler.border import table_array, tables
 from sciad.compiler.emit import Emitted, emit
 from sciad.compiler.fingerprint import (
     Unknown,
@@ -85,7 +86,7 @@ class NativeFunction:
         self.function = function
         self.n = n
         self.n_out = n_out
-        self.treedef = treedef
+        self.treedef = tables(treedef)
         self.shapes = shapes
         self.size = int(sum(int(np.prod(s, dtype=np.int64)) for s in shapes))
         self.modules: dict[str, Any] = {}
@@ -229,7 +230,7 @@ def _inputs(low: Any, treedef: TreeDef, shapes: tuple, p: Value) -> tuple[Any, A
         number += 1
         return low.b.load(p, const(start), name) if shape == () else _array(p, shape, start)
 
-    whole = abstract_tree(treedef, leaf)
+    whole = abstract_tree(treedef, leaf, lambda table: table_array(low, table))
     return whole.items
 
 
@@ -413,6 +414,7 @@ def native(
     """
     n_out = n if n_out is None else n_out
     leaf_list, treedef = flatten((tuple(args), captured(fun)))
+    treedef = tables(treedef)
     shapes = tuple(_shape(leaf) for leaf in leaf_list)
     root = python_function(getattr(fun, "__func__", fun))
     key = (getattr(root, "__code__", None) or id(fun), treedef, shapes, n, n_out)

@@ -87,7 +87,7 @@ class _Numbering:
     # -- operations ----------------------------------------------------------------------------
     def operation(self, node: Op) -> None:
         args = self.all(node.args)
-        if node.code in _EFFECTS or node.code == "alloc":
+        if node.code in _EFFECTS or node.code in ("alloc", "table"):
             self.effect(node, args)
         elif node.code == "load":
             known = self.loads.setdefault(args[0], {})

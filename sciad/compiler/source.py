@@ -42,7 +42,7 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
         lines += [f"from sciad.compiler.runtime import {_RUNTIME}"]
     lines += ["", "FAILURES = ["]
     lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
-    return [*lines, "]", "", ""]
+    return [*lines, "]", *emitted.tables, "", ""]
 
 
 def home_of(function: Any) -> str:

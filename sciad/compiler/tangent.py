@@ -253,7 +253,7 @@ class _Tangent:
         if value in self.moved:
             return [value]
         node = self.producer.get(value)
-        if node is None or node.code in ("pop", "alloc", "invoke"):
+        if node is None or node.code in ("pop", "alloc", "invoke", "table"):
             return None
         if node.code == "load":
             buffer = node.args[0]

@@ -73,8 +73,8 @@ class Structure:
 class Cells:
     """Identity of a mutable piece of storage whose elements are variables.
 
-    Cells of an argument have no variables: element k is read from `buffer[offset + k]`. Arrays of
-    ints or bools (`element`) exist as intermediate results; they cannot be written to.
+    Cells of an argument have no variables: element k is read from `buffer[offset + k]`; those of a
+    table are `known`.
     """
 
     def __init__(self, size: int, site: object, buffer: Value | None = None, offset: int = 0):
@@ -84,6 +84,7 @@ class Cells:
         self.offset = offset
         self.frozen: str | None = None
         self.element = FLOAT
+        self.known: list[Operand] | None = None
         self.serial = next(_serial)
 
 
