@@ -335,6 +335,8 @@ def store_all(low: Lowering, target: StaticArray | Memory, value: Abstract, node
             cell = int(target.index[place])
             low.set_cell(target.cells, cell, low.b.cast(x, FLOAT), node)
         return
+    if not target.writable and target.buffer in low.b.sizes:
+        low.b.refuse_write("may be known under another name where paths meet")
     if not target.writable:
         low.refuse(
             "an array that belongs to the caller is written to",
