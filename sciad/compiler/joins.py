@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler.ir import Operand, Region, Value, const
+from sciad.compiler.ir import Const, Operand, Value, const
 from sciad.compiler.merge import UNSET, layout
 from sciad.compiler.moving import (
     SHARED,
@@ -23,9 +23,9 @@ from sciad.compiler.moving import (
     count_of,
     demand_of,
     erased,
-    hoisted,
     memories,
     redirect,
+    room_for,
     spilled,
     standard,
 )
@@ -88,7 +88,7 @@ def _gather(low: Lowering, key: Any, used: list[int], sides, envs, node, mark: i
         alone = [_alone(low, key, m, envs[k], node, mark) for k, m in zip(used, row, strict=True)]
         for k, m in zip(used, row, strict=True):
             with low.b.inside(sides[k].region):
-                _copy_out(low, key, m, buffer, envs[k], all(alone))
+                _copy_out(low, key, m, buffer, envs[k], all(alone), node)
             if m.buffer.serial < mark:
                 low.b.frozen[m.buffer] = SHARED
 
@@ -99,9 +99,7 @@ def _room(low: Lowering, row: Sequence[Memory], node: ast.AST, mark: int) -> Val
         low.refuse("a name stands for arrays of different types on different paths", node)
     size: Operand = const(0)
     for m in row:
-        with low.b.inside(Region()):
-            count = count_of(low, m)
-        n = hoisted(low, count, mark)
+        n = room_for(low, m, mark)
         if n is None:
             low.refuse(
                 "a branch makes an array of a length that is computed in the branch",
@@ -120,7 +118,7 @@ def _alone(low: Lowering, key: Any, m: Memory, env: Environment, node, mark: int
     return m.buffer.serial > mark and not kept and once and m.writable
 
 
-def _copy_out(low, key, m: Memory, buffer: Value, env: Environment, writable: bool) -> None:
+def _copy_out(low, key, m: Memory, buffer: Value, env: Environment, writable, node) -> None:
     target = replace(
         m,
         buffer=buffer,
@@ -128,5 +126,10 @@ def _copy_out(low, key, m: Memory, buffer: Value, env: Environment, writable: bo
         strides=standard(low, m.shape),
         writable=writable,
     )
+    room = low.b.sizes[buffer]
+    count = count_of(low, m)
+    if count != room and not isinstance(count, Const):
+        inside = low.b.compare("le", count, room)
+        low.check(inside, "MemoryError", "an array does not fit where paths meet", node)
     copy_elements(low, m, target)
     redirect(env, lambda found: target if found is m else found, [key])

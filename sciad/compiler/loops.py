@@ -192,6 +192,7 @@ def _dynamic(
     else:
         low.refuse("the types of the values this loop carries do not settle", node)
     _guard_sharing(low, plan, attempt, base, stored, born, node)
+    pools.finished()
     check_frozen(low, written, pools.mark, frozen, node)
     _finish(low, plan, attempt, bounds, base, location, runs)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays
-from sciad.compiler.ir import FLOAT, INT, Const, Op, Operand, Value, const
+from sciad.compiler.ir import FLOAT, INT, Const, Op, Operand, Region, Value, const
 from sciad.compiler.merge import is_scalar, layout
 from sciad.compiler.values import (
     Abstract,
@@ -47,6 +47,7 @@ __all__ = [
     "now",
     "read_only",
     "redirect",
+    "room_for",
     "spilled",
     "standard",
     "view_integers",
@@ -260,6 +261,18 @@ def count_of(low: Lowering, view: Memory) -> Operand:
     for n in view.shape:
         total = arrays.times(low, total, n)
     return total
+
+
+def room_for(low: Lowering, view: Memory, mark: int) -> Operand | None:
+    """Compute, from what was known at a mark, how many elements a view has at most."""
+    with low.b.inside(Region()):
+        count = count_of(low, view)
+    found = hoisted(low, count, mark)
+    if found is None and view.buffer in low.pools:
+        found = hoisted(low, low.pools[view.buffer][0], mark)
+    if found is None and view.buffer in low.b.sizes:
+        found = hoisted(low, low.b.sizes[view.buffer], mark)
+    return found
 
 
 # -- copies --------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ Arrays of the caller are copied instead, and neither is written to from then on.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays
@@ -38,6 +38,7 @@ from sciad.compiler.moving import (
     now,
     read_only,
     redirect,
+    room_for,
     spilled,
     standard,
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Group", "Pools", "check_frozen"]
 
 _ZERO, _ONE = const(0), const(1)
+_LONGER = 2  # how often the slots of a pool are made longer
 
 
 @dataclass(eq=False)
@@ -60,6 +62,7 @@ class Group:
     demand: object = None
     buffer: Value | None = None
     length: Operand = _ONE
+    lengths: list[Operand] = field(default_factory=list)  # of arrays made in the loop
     ours: bool = True  # the pool belongs to this loop, not to one around it
 
 
@@ -76,6 +79,7 @@ class Pools:
         self.spare: dict[Any, list[Value]] = {}  # the buffers these get
         self.spill: dict[Any, None] = {}
         self.start = self.mark = now()
+        self.problem: str | None = None
 
     def wanted(self, key: Any) -> bool:
         """Whether the value of a key is read after it was rebound."""
@@ -101,15 +105,16 @@ class Pools:
             self.spare[key] = [self.room(n) for n in lengths]
         return env
 
+    def finished(self) -> None:
+        """Refuse what turned out to be impossible when nothing changed any more."""
+        if self.problem is not None:
+            hint = "make an array of the greatest length before the loop"
+            self.low.refuse(self.problem, self.node, hint)
+
     def room(self, n: Operand) -> Value:
+        """Make the buffer for an array that leaves the loop."""
         size = hoisted(self.low, n, self.start)
-        if size is None:
-            self.low.refuse(
-                "an array that a loop hands out has a length that the loop computes",
-                self.node,
-                "make the array before the loop and overwrite its elements",
-            )
-        return self.low.b.alloc(size, "empty", "a")
+        return self.low.b.alloc(const(0) if size is None else size, "empty", "a")
 
     def own(self, buffer: Value) -> bool:
         """Whether the running activation has made a buffer."""
@@ -125,8 +130,9 @@ class Pools:
             return
         jobs = [job for buffer in group.members for job in self.jobs(buffer, env)]
         length: Operand = _ONE
-        for _, _, n in jobs:
-            length = low.b.maximum(length, n)
+        for n in (*(n for _, _, n in jobs), *group.lengths):
+            known = hoisted(low, n, self.start)
+            length = low.b.maximum(length, n if known is None else known)
         group.demand = ("slots", demand_of(low, self.node, (0, f"#{self.groups.index(group)}")))
         asked = [d[2] for d in low.in_memory if d[:2] == group.demand]
         group.slots = max(group.slots, len(jobs), *asked, 1)
@@ -154,10 +160,10 @@ class Pools:
 
     def enter(self, group: Group, env: Environment, view: Memory, whole: bool, at: Operand) -> None:
         """Copy a member into its slot; its references follow, or it is frozen."""
-        low, buffer = self.low, view.buffer
-        assert group.buffer is not None
+        low, buffer, pool = self.low, view.buffer, group.buffer
+        assert pool is not None
         strides = standard(low, view.shape)
-        copy_elements(low, view, Memory(group.buffer, at, view.shape, strides, True))
+        copy_elements(low, view, Memory(pool, at, view.shape, strides, True))
         mine = self.own(buffer)
         if not mine:
             low.b.frozen[buffer] = SHARED
@@ -168,15 +174,14 @@ class Pools:
             offset = low.b.add(at, m.offset) if whole else at
             steps = m.strides if whole else strides
             writable = m.writable and mine
-            return replace(
-                m, buffer=group.buffer, offset=offset, strides=steps, writable=writable
-            )
+            return replace(m, buffer=pool, offset=offset, strides=steps, writable=writable)
 
         redirect(env, change, env if mine else self.keys)
 
     # -- at the end of an iteration --------------------------------------------------------------
     def settle(self, base: Environment, before: Environment, after: Environment, lost: set) -> bool:
         """Bring what the iteration leaves into the pools; whether the plan had to be changed."""
+        self.problem = None
         changed = False
         for key in sorted(after, key=lambda k: not isinstance(k[1], str)):
             value, old = after[key], base.get(key)
@@ -209,7 +214,14 @@ class Pools:
         if len(inner) == len(self.held.get(key, ())):
             self.hand_out(key, inner, after)
             return False
-        self.held[key] = [count_of(self.low, m) for m in inner]
+        found = [room_for(self.low, m, self.start) for m in inner]
+        if None in found:
+            self.low.refuse(
+                "an array that a loop hands out has a length that the loop computes",
+                self.node,
+                "make the array before the loop and overwrite its elements",
+            )
+        self.held[key] = found
         return True
 
     def hand_out(self, key, inner: list[Memory], after: Environment) -> None:
@@ -220,6 +232,7 @@ class Pools:
             strides = standard(low, m.shape)
             alone = len(aliases(after, m.buffer)) == 1
             target = Memory(buffer, _ZERO, m.shape, strides, alone and m.writable, m.is_list)
+            self.check_room(low.b.sizes[buffer], m, False)
             copy_elements(low, m, target)
             moved[id(m)] = target
             if not alone:
@@ -285,7 +298,8 @@ class Pools:
         """Move new arrays of the group's names into free slots."""
         low = self.low
         assert group.buffer is not None
-        jobs, kept = [], []
+        jobs: list[tuple[Memory, Memory]] = []
+        kept: list[Operand] = []
         for key in self.keys:
             if isinstance(after[key], Missing):
                 continue
@@ -298,16 +312,19 @@ class Pools:
                 kept.append(m.offset)
         if len(kept) + len(todo) > group.slots:
             return self.grow(group, len(kept) + len(todo))
+        if any([self.lengthen(group, view) for view, _, fits in todo if not fits]):
+            return True
         slots = [self.slot(group, offset) for offset in kept]
         for view, whole, fits in todo:
             slots.append(_unused(low, slots, group.slots))
-            self.check_room(group, view, fits)
+            self.check_room(group.length, view, fits)
             self.follow(group, after, view, whole, arrays.times(low, slots[-1], group.length))
         return False
 
     def sources(self, jobs: list[tuple[Memory, Memory]], after: Environment) -> list[tuple]:
         """List (view, whether all of its buffer, whether it fits) of the arrays to be moved."""
-        low, found = self.low, []
+        low = self.low
+        found: list[tuple[Memory, bool, bool]] = []
         for m, mine in jobs:
             fits = all(alike(low, a, b) for a, b in zip(m.shape, mine.shape, strict=True))
             views = _distinct([v for _, v in aliases(after, m.buffer)] or [m])
@@ -323,9 +340,10 @@ class Pools:
         return found
 
     def follow(self, group: Group, after: Environment, view: Memory, whole: bool, at) -> None:
-        low = self.low
+        low, pool = self.low, group.buffer
+        assert pool is not None
         strides = standard(low, view.shape)
-        copy_elements(low, view, Memory(group.buffer, at, view.shape, strides, True))
+        copy_elements(low, view, Memory(pool, at, view.shape, strides, True))
         fresh = view.buffer.serial > self.mark
         if not fresh:
             low.b.frozen[view.buffer] = SHARED
@@ -336,9 +354,7 @@ class Pools:
             offset = low.b.add(at, m.offset) if whole else at
             steps = m.strides if whole else strides
             writable = m.writable and fresh
-            return replace(
-                m, buffer=group.buffer, offset=offset, strides=steps, writable=writable
-            )
+            return replace(m, buffer=pool, offset=offset, strides=steps, writable=writable)
 
         redirect(after, change, after if fresh else self.keys)
 
@@ -351,6 +367,17 @@ class Pools:
 
         raise Restart((*group.demand, slots))  # type: ignore[misc]
 
+    def lengthen(self, group: Group, view: Memory) -> bool:
+        """Make slots long enough for an array if its length is known before the loop."""
+        low = self.low
+        n = room_for(low, view, self.start)
+        if not group.ours or n is None or alike(low, n, group.length):
+            return False
+        if len(group.lengths) == _LONGER or any(alike(low, n, known) for known in group.lengths):
+            return False
+        group.lengths.append(n)
+        return True
+
     def slot(self, group: Group, offset: Operand) -> Operand:
         """Number of the slot that an offset lies in."""
         if group.slots == 1:
@@ -360,9 +387,9 @@ class Pools:
             return known.args[known.args[0] is group.length]
         return self.low.b.pure("floordiv", offset, group.length)
 
-    def check_room(self, group: Group, view: Memory, fits: bool) -> None:
+    def check_room(self, room: Operand, view: Memory, fits: bool) -> None:
+        """Check that an array fits into its slot."""
         low = self.low
-        room = group.length
         count = count_of(low, view)
         if fits or alike(low, count, room):
             return
@@ -371,7 +398,8 @@ class Pools:
         message = "an array that a loop carries gets longer in the loop"
         test = low.b.compare("le", count, room)
         if isinstance(test, Const):
-            low.refuse(message, self.node, "make an array of the greatest length before the loop")
+            self.problem = message
+            return
         low.check(test, "ValueError", message, self.node)
 
 
