@@ -259,6 +259,7 @@ def _junction(low: Lowering, node: ast.BoolOp, read: Callable) -> Abstract:
 def _taken(low: Lowering, key, node: ast.AST) -> Abstract:
     value = low.env.pop(key)
     if isinstance(value, Missing):
+        low.demand(value)
         low.refuse(f"{ast.unparse(node)} has no single value: {value.reason}", node)
     return value
 

@@ -407,6 +407,8 @@ def store_all(low: Lowering, target: Any, value: Abstract, node: ast.AST) -> Non
 
 def refuse_caller(low: Lowering, target: Memory, node: ast.AST) -> None:
     """Refuse a write into an argument."""
+    if not target.writable and target.buffer in low.b.sizes:
+        low.b.refuse_write("may be known under another name where paths meet")
     if not target.writable:
         low.refuse(
             "an array that belongs to the caller is written to",

@@ -22,7 +22,17 @@ import numpy as np
 from sciad.compiler import expressions, recursion, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
-from sciad.compiler.ir import FLOAT, Const, Failure, Location, Operand, ScalarType, Value, const
+from sciad.compiler.ir import (
+    FLOAT,
+    INT,
+    Const,
+    Failure,
+    Location,
+    Operand,
+    ScalarType,
+    Value,
+    const,
+)
 from sciad.compiler.merge import UNSET
 from sciad.compiler.normal import RETURNED, VALUE, normalise
 from sciad.compiler.values import (
@@ -72,6 +82,7 @@ class Frame:
         self.resolve = resolve
         self.site = site
         self.serial = next(_serial)
+        self.mark = Value("frame", INT).serial  # buffers made later are made in this activation
 
 
 class Lowering:
@@ -96,6 +107,7 @@ class Lowering:
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
+        self.pools: dict[Value, tuple[Operand, int, object]] = {}  # slot length, slots, demand
         self.site_prefix: tuple = ()
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
@@ -135,9 +147,15 @@ class Lowering:
             found = frame.resolve(node.id)
             value = Missing("it is not defined") if found is None else found
         if isinstance(value, Missing):
+            self.demand(value)
             hint = "give it a value on every path before it is read"
             self.refuse(f"the name {node.id!r} may have no value here: {value.reason}", node, hint)
         return value
+
+    def demand(self, value: Missing) -> None:
+        """Start again if the place where paths meet can keep a value that is read after all."""
+        if value.demand is not None and value.demand not in self.in_memory:
+            raise Restart(value.demand)
 
     def known(self, name: str) -> Abstract | None:
         """Value of a name, None if it has none yet."""
@@ -176,7 +194,10 @@ class Lowering:
             return cells.known[k]
         if cells.buffer is not None:
             return self.b.load(cells.buffer, const(cells.offset + k))
-        return (self.env if env is None else env)[(cells, k)]
+        value = (self.env if env is None else env)[(cells, k)]
+        if isinstance(value, Missing):
+            self.demand(value)
+        return value
 
     def set_cell(self, cells: Cells, k: int, value: Abstract, node: ast.AST) -> None:
         """Overwrite an element."""
@@ -259,6 +280,7 @@ class Lowering:
         statements.execute(self, self.bodies[tree])
         result = self.env[(frame.serial, VALUE)]
         if isinstance(result, Missing) and not self.dead:
+            self.demand(result)
             self.refuse(
                 f"what the function returns is not clear: {result.reason}",
                 tree,

@@ -2,12 +2,15 @@
 
 A value is a layout with scalars in it. Two values of one layout are joined scalar by scalar, with
 promotion, into a new value; since arrays and lists lose their identity by that, all three may no
-longer be written to. Values of different layouts have no common value: reading it is an error.
+longer be written to. Views of one buffer differ in integers (offset, lengths, strides), whose join
+is exact. Values of different layouts have no common value: reading it is an error, unless they are
+arrays in memory (see `pools` and `joins`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from sciad.compiler.values import (
     Cells,
     ComplexOf,
     ListOf,
+    Memory,
     Missing,
     Object,
     StaticArray,
@@ -86,6 +90,9 @@ def same(a: Abstract, b: Abstract) -> bool:
     if isinstance(a, TupleOf):
         pairs = zip(a.items, b.items, strict=False)
         return len(a.items) == len(b.items) and all(same(x, y) for x, y in pairs)
+    if isinstance(a, Memory):
+        parts = lambda m: (m.offset, m.shape, m.strides, m.writable, m.is_list)
+        return a.buffer is b.buffer and parts(a) == parts(b)
     return isinstance(a, Missing)
 
 
@@ -111,6 +118,8 @@ def layout(value: Abstract, env: Environment) -> object:
         return ("list", tuple(layout(env[(value.cells, k)], env) for k in _range(value)))
     if isinstance(value, Object):
         return ("object", _identity(value))
+    if isinstance(value, Memory):
+        return ("memory", id(value.buffer), len(value.shape), value.is_list)
     return ("other", id(value))
 
 
@@ -133,6 +142,8 @@ def leaves(low: Lowering, value: Abstract, env: Environment) -> list[Operand]:
     if isinstance(value, ListOf):
         items = [env[(value.cells, k)] for k in _range(value)]
         return [leaf for item in items for leaf in leaves(low, item, env)]
+    if isinstance(value, Memory):
+        return [value.offset, *value.shape, *value.strides]
     return []
 
 
@@ -178,6 +189,10 @@ def rebuild(
         for k in range(cells.size):
             env[(cells, k)] = rebuild(model_env[(model.cells, k)], model_env, scalars, env)
         return ListOf(cells)
+    if isinstance(model, Memory):
+        n = len(model.shape)
+        offset, *rest = (next(scalars) for _ in range(1 + 2 * n))
+        return replace(model, offset=offset, shape=tuple(rest[:n]), strides=tuple(rest[n:]))
     return model
 
 

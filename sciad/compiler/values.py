@@ -48,9 +48,14 @@ class Object:
 
 @dataclass(frozen=True, eq=False)
 class Missing:
-    """A name without a (single) value: reading it is an error that says why."""
+    """A name without a (single) value: reading it is an error that says why.
+
+    If `demand` is given, reading it makes lowering start again with that among its demands: the
+    place where paths meet then keeps the value.
+    """
 
     reason: str
+    demand: object = None
 
 
 @dataclass(frozen=True, eq=False)
