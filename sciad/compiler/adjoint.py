@@ -66,6 +66,7 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
         buffer for each active parameter (of one element for a float), to which its cotangent is
         added. Cotangents of results are only read. Returns nothing.
     """
+
     def reverse(replayed: frozenset[Value] = frozenset()) -> Function:
         try:
             return _Adjoint(function, active, _Calls(function, active), replayed).run()
@@ -185,7 +186,7 @@ class _Adjoint:
         cotangents: Cotangents = {}
         flags = [Value("used", BOOL)] if self.calls.told else []
         for result, bar in zip(results, bars, strict=True):
-            self.add(cotangents, result, self.flagged(bar, *(flags or [None])))
+            self.add(cotangents, result, self.flagged(bar, flags[0] if flags else None))
         self.region(self.body, cotangents)
         reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
         params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))

@@ -32,6 +32,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def shape_of(low: Lowering, value: Abstract, node: ast.AST) -> tuple[Operand, ..
 
 def length(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     """len(value)."""
+    if isinstance(value, ComplexOf):
+        return length(low, value.re, node)
     if isinstance(value, TupleOf | Structure):
         return const(len(value.items))
     if isinstance(value, ListOf):
@@ -206,7 +209,7 @@ def over(low: Lowering, shape: tuple[Operand, ...], body, done: tuple[Operand, .
 def settled(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
     """Write an elementwise expression into a new array; anything else is what it is."""
     if isinstance(value, ComplexOf):
-        return ComplexOf(settled(low, value.re, node), settled(low, value.im, node))
+        return complex_of(settled(low, value.re, node), settled(low, value.im, node))
     if not isinstance(value, Elements):
         return value
     made = allocate(low, value.shape, "empty", node)

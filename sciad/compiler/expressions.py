@@ -28,6 +28,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def evaluate(low: Lowering, node: ast.expr) -> Abstract:
 def _constant(low: Lowering, node: ast.Constant) -> Abstract:
     value: Any = node.value
     if isinstance(value, complex):
-        return ComplexOf(const(value.real), const(value.imag))
+        return complex_of(const(value.real), const(value.imag))
     return Object(value) if scalar_type(value) is None else const(value)
 
 

@@ -27,6 +27,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def is_scalar(value: Abstract) -> bool:
 
 def as_complex(low: Lowering, operand: Operand) -> ComplexOf:
     """Take a real number as a complex one."""
-    return ComplexOf(low.b.cast(operand, FLOAT), const(0.0))
+    return complex_of(low.b.cast(operand, FLOAT), const(0.0))
 
 
 def filler(operand: Operand) -> Const:
@@ -85,8 +86,6 @@ def same(a: Abstract, b: Abstract) -> bool:
         return a.cells is b.cells and np.array_equal(a.index, b.index)
     if isinstance(a, ListOf):
         return a.cells is b.cells
-    if isinstance(a, ComplexOf):
-        return same(a.re, b.re) and same(a.im, b.im)
     if isinstance(a, TupleOf):
         pairs = zip(a.items, b.items, strict=False)
         return len(a.items) == len(b.items) and all(same(x, y) for x, y in pairs)
@@ -112,8 +111,6 @@ def layout(value: Abstract, env: Environment) -> object:
         return ("structure", value.is_dict, tuple(value.items), parts)
     if isinstance(value, StaticArray):
         return ("array", value.shape)
-    if isinstance(value, ComplexOf):
-        return ("complex", layout(value.re, env), layout(value.im, env))
     if isinstance(value, ListOf):
         return ("list", tuple(layout(env[(value.cells, k)], env) for k in _range(value)))
     if isinstance(value, Object):
@@ -135,8 +132,6 @@ def leaves(low: Lowering, value: Abstract, env: Environment) -> list[Operand]:
         return [leaf for item in value.items for leaf in leaves(low, item, env)]
     if isinstance(value, Structure):
         return [leaf for item in value.items.values() for leaf in leaves(low, item, env)]
-    if isinstance(value, ComplexOf):
-        return [*leaves(low, value.re, env), *leaves(low, value.im, env)]
     if isinstance(value, StaticArray):
         return [low.cell(value.cells, int(k), env) for k in value.index.ravel()]
     if isinstance(value, ListOf):
@@ -151,8 +146,6 @@ def storages(value: Abstract, env: Environment) -> list[Cells]:
     """List the arrays and lists a value consists of."""
     if isinstance(value, StaticArray):
         return [value.cells]
-    if isinstance(value, ComplexOf):
-        return [*storages(value.re, env), *storages(value.im, env)]
     if isinstance(value, ListOf):
         inner = [storages(env[(value.cells, k)], env) for k in _range(value)]
         return [value.cells, *(cells for part in inner for cells in part)]
@@ -170,13 +163,10 @@ def rebuild(
         return next(scalars)
     if isinstance(model, TupleOf):
         items = tuple(rebuild(item, model_env, scalars, env) for item in model.items)
-        return TupleOf(items, model.fields, model.kind)
+        return replace(model, items=items)
     if isinstance(model, Structure):
         parts = {k: rebuild(v, model_env, scalars, env) for k, v in model.items.items()}
         return Structure(parts, model.is_dict)
-    if isinstance(model, ComplexOf):
-        re = rebuild(model.re, model_env, scalars, env)
-        return ComplexOf(re, rebuild(model.im, model_env, scalars, env))
     if isinstance(model, StaticArray):
         cells = _frozen(model.index.size, model.cells.site)
         made = [next(scalars) for _ in range(cells.size)]

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
 
 __all__ = [
-    "Environment",
     "SHARED",
+    "Environment",
     "aliases",
     "alike",
     "copy_elements",
@@ -285,5 +285,3 @@ def copy_elements(low: Lowering, source: Memory, target: Memory) -> None:
         low.b.region.nodes.append(Op("store", (target.buffer, place, x), (), None, low.b.location))
 
     arrays.over(low, source.shape, one)
-
-

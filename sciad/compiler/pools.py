@@ -439,5 +439,3 @@ def check_frozen(low: Lowering, since: int, mark: int, known: set[Value], node: 
                 node,
                 "work on a copy (x = x.copy()), made before the paths part",
             )
-
-

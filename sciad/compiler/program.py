@@ -46,6 +46,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 from sciad.compiler.whole import elements
 from sciad.core.tree import TreeDef
@@ -253,7 +254,7 @@ class _Leaves:
         leaf = next(self.remaining)
         if leaf.part == "real":
             re = self.real(leaf)
-            return ComplexOf(re, self.real(next(self.remaining)))
+            return complex_of(re, self.real(next(self.remaining)))
         return self.real(leaf)
 
     def real(self, leaf: LeafType) -> Abstract:

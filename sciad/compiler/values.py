@@ -34,6 +34,7 @@ __all__ = [
     "StaticArray",
     "Structure",
     "TupleOf",
+    "complex_of",
 ]
 
 _serial = count(1)
@@ -65,6 +66,26 @@ class TupleOf:
     items: tuple[Abstract, ...]
     fields: tuple[str, ...] = ()
     kind: type = tuple
+
+
+@dataclass(frozen=True, eq=False)
+class ComplexOf(TupleOf):
+    """A complex number or array: two real ones of the same shape; see `complex_of`."""
+
+    @property
+    def re(self) -> Abstract:
+        """Real part."""
+        return self.items[0]
+
+    @property
+    def im(self) -> Abstract:
+        """Imaginary part."""
+        return self.items[1]
+
+
+def complex_of(re: Abstract, im: Abstract) -> ComplexOf:
+    """Make a complex value of its parts."""
+    return ComplexOf((re, im), ("real", "imag"), complex)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +152,6 @@ class Elements:
 
     shape: tuple[Operand, ...]
     at: Callable[[tuple[Operand, ...]], Operand]
-
-
-@dataclass(frozen=True, eq=False)
-class ComplexOf:
-    """A complex number or array: two real ones of the same shape."""
-
-    re: Abstract
-    im: Abstract
 
 
 @dataclass(frozen=True, eq=False)
