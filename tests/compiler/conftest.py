@@ -8,13 +8,18 @@ here instead of corrupting memory.
 import math
 import re
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import sciad.compiler.program as programs
 import sciad.rules
+from sciad.compiler import jit
+from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
+from sciad.compiler.program import Program
 from sciad.core.source import captured
 from sciad.core.tree import flatten
 
@@ -133,6 +138,39 @@ class Interpreted:
 def interpreted():
     """Return the class that runs emitted code in the interpreter."""
     return Interpreted
+
+
+def interpreted_module(path, function):
+    """Stand in for `machine_code`: what `sciad.jit` calls runs in the interpreter."""
+    inner, tape = run_emitted(Path(path).read_text(encoding="utf-8"))
+
+    def run(*buffers):
+        found = inner(*map(StrictArray, buffers))
+        status = found[0] if isinstance(found, tuple) else found
+        assert status != 0 or not tape, "the tape is not empty"
+        if not isinstance(found, tuple):
+            return found
+        return tuple(x.data if isinstance(x, StrictArray) else x for x in found)
+
+    known = inner.__globals__
+    parts = {name: known[name] for name in ("LAYOUT", "FAILURES")}
+    return types.SimpleNamespace(function=run, __file__=str(path), **parts)
+
+
+@pytest.fixture
+def jit_interpreted(monkeypatch):
+    """Return `sciad.jit` without Numba; every program is verified, its callees too."""
+    derived = Program.derived
+
+    def verified(self, kind):
+        program = derived(self, kind)
+        for function in (program, *(c.function for c in reachable(program))):
+            verify(function)
+        return program
+
+    monkeypatch.setattr(programs, "machine_code", interpreted_module)
+    monkeypatch.setattr(Program, "derived", verified)
+    return jit
 
 
 @pytest.fixture(scope="session", autouse=True)
