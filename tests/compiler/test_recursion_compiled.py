@@ -108,10 +108,14 @@ def test_depth_is_limited_as_in_python():
 def large(x, n):
     if n == 0:
         return x[0]
-    a = [x[k % 3] * math.sin(x[(k + 1) % 3] * n) for k in range(60)]
+    a = [math.sin(x[k % 3] * (n + k)) for k in range(32)]
     s = large(x, n - 1)
-    for k in range(60):
-        s = math.sin(s * a[k]) + a[59 - k] * s
+    for k in range(32):
+        s = math.sin(s * a[k]) + a[31 - k] * s
+    for k in range(32):
+        s = math.cos(s + a[k]) * s - a[31 - k]
+    for k in range(32):
+        s = math.cos(s - a[k]) * s - a[k] * s
     return s * 1e-3
 
 
