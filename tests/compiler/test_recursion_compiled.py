@@ -105,17 +105,19 @@ def test_depth_is_limited_as_in_python():
         assert f"{Path(__file__).name}:{line}" in str(caught.value)
 
 
+def mixed(s, a):
+    for k in range(16):
+        s = math.sin(s * a[k]) + a[15 - k] * s
+    return s
+
+
 def large(x, n):
     if n == 0:
         return x[0]
-    a = [math.sin(x[k % 3] * (n + k)) for k in range(32)]
+    a = [math.sin(x[k % 3] * (n + k)) for k in range(16)]
     s = large(x, n - 1)
-    for k in range(32):
-        s = math.sin(s * a[k]) + a[31 - k] * s
-    for k in range(32):
-        s = math.cos(s + a[k]) * s - a[31 - k]
-    for k in range(32):
-        s = math.cos(s - a[k]) * s - a[k] * s
+    for _ in range(8):
+        s = mixed(s, a)
     return s * 1e-3
 
 
