@@ -166,7 +166,7 @@ class _Adjoint:
         cotangents: Cotangents = {}
         flags = [Value("used", BOOL)] if self.calls.told else []
         for result, bar in zip(results, bars, strict=True):
-            self.add(cotangents, result, self.flagged(bar, *(flags or [None])))
+            self.add(cotangents, result, self.flagged(bar, flags[0] if flags else None))
         self.region(self.body, cotangents)
         reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
         params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))

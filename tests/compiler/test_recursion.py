@@ -336,6 +336,15 @@ def computed_index(x, n):
     return pick(np.array([x, 2.0 * x, math.sin(x)]), 0, n)
 
 
+def horner(c, x, k):
+    return c[k] if k == len(c) - 1 else c[k] + x * horner(c, x, k + 1)
+
+
+@program(0.4, 0.3)
+def literal_indices(x, y):
+    return horner((x, y, x * y, 2.0), x, 0) * power(x, 25)
+
+
 def from_globals(x, k):
     if k == len(TABLE):
         return x * SCALE
