@@ -20,7 +20,7 @@ from typing import Any
 from sciad.compiler.border import RunTimeArray, Table
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
-from sciad.compiler.recursion import close
+from sciad.compiler.recursion import close, unrolled
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
@@ -238,6 +238,7 @@ class Front:
         value, place)` turns the abstract result into the results of the program.
         """
         in_memory: set = set()
+        refused: dict[object, CompileError] = {}
         for _ in range(_MOST_RESTARTS):
             low = Lowering(in_memory, self.resolve)
             low.wrap = self.wrap  # type: ignore[method-assign]
@@ -255,6 +256,19 @@ class Front:
             except Restart as restart:
                 in_memory = in_memory | {restart.site}
                 continue
+            except CompileError as error:
+                culprit = low.calls.culprit
+                more = None if culprit in refused else unrolled(in_memory, culprit)
+                if more is None:
+                    raise refused.get(culprit, error) from None
+                refused[culprit], in_memory = error, more
+                continue
+            except RecursionError:
+                raise CompileError(
+                    f"{name} contains calls that are nested too deeply",
+                    where=f"{self.root.function.__code__.co_filename}:{place.lineno}",
+                    hint="use a loop",
+                ) from None
             region: Region = low.b.region
             region.results = results
             self.rules = low.rules
