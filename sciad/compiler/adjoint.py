@@ -35,7 +35,7 @@ from sciad.compiler.ir import (
 )
 from sciad.compiler.partials import partial
 from sciad.compiler.recall import Recall
-from sciad.compiler.replay import Replays, best
+from sciad.compiler.replay import Replays, around_checkpoints, best
 from sciad.compiler.simplify import remove_dead
 
 __all__ = ["adjoint"]
@@ -81,7 +81,8 @@ class _Adjoint:
         self.mirrors: dict[int, Region] = {}
         self.indices: dict[Value, Value] = {}
         self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
-        self.replays = Replays(self.places, self.varied, replayed)
+        chosen = replayed | around_checkpoints(self.body)
+        self.replays = Replays(self.places, self.varied, chosen)
         self.b = Builder()
 
     def run(self) -> Function:
@@ -235,7 +236,9 @@ class _Adjoint:
         """
         wanted = {k for k, out in enumerate(node.outs) if cotangents.get(out) is not None}
         replay = self.replays.of(node)
-        source = node.body if replay is None else replay.body
+        source, entries = node.body, node.params
+        if replay is not None:
+            source, entries = replay.body, replay.params
         while True:
             body = Region()
             params = {k: Value(f"{node.params[k].name}_bar", FLOAT) for k in sorted(wanted)}
@@ -244,7 +247,7 @@ class _Adjoint:
                 for k, param in params.items():
                     self.add(inner, source.results[k], param)
                 self.region(source, inner)
-            after = {k: inner.pop(p) for k, p in enumerate(node.params) if p in inner}
+            after = {k: inner.pop(p) for k, p in enumerate(entries) if p in inner}
             if set(after) <= wanted:
                 break
             wanted |= set(after)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, indexing, whole
+from sciad.compiler import arrays, indexing, iteration, whole
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, const
 from sciad.compiler.merge import is_scalar
@@ -30,6 +30,7 @@ from sciad.compiler.values import (
     Structure,
     TupleOf,
 )
+from sciad.core.checkpointed import checkpointed
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -108,6 +109,8 @@ def call(
         low.refuse("something is called that is not a function", node)
     function = _hashable(target.value)
     handler = _HANDLERS.get(function)
+    if handler is None and iteration.is_prange(function):
+        handler = _range
     if handler is not None:
         return handler(low, args, named, node)
     if function in SCALAR:
@@ -393,6 +396,7 @@ _HANDLERS: dict[Any, Callable] = {
     builtins.enumerate: _enumerate,
     builtins.zip: _zip,
     builtins.reversed: _reversed,
+    checkpointed: iteration.checkpointed_range,
     builtins.tuple: _as_tuple,
     builtins.list: _as_list,
     builtins.pow: _pow,

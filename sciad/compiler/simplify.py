@@ -205,6 +205,7 @@ class _Numbering:
                 until,
                 node.trips,
                 node.location,
+                node.snapshots,
             )
         )
 
