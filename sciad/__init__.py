@@ -7,6 +7,7 @@ import sciad.rules as _rules  # registers the rules
 from sciad.core.apply import bind
 from sciad.core.authoring import rule
 from sciad.core.checkpoint import checkpoint
+from sciad.core.checkpointed import checkpointed
 from sciad.core.debugging import DependencyWarning, NonFiniteWarning, debugging
 from sciad.core.errors import (
     CompileError,
@@ -44,6 +45,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "checkpoint_loop",
+    "checkpointed",
     "debugging",
     "fit",
     "forward_mode",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing, statements
+from sciad.compiler import arrays, indexing, iteration, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -33,7 +33,16 @@ from sciad.compiler.merge import (
 from sciad.compiler.moving import alike, memories, now, read_only, view_integers
 from sciad.compiler.pools import Pools, check_frozen
 from sciad.compiler.types import UNROLL_LIMIT, join
-from sciad.compiler.values import Abstract, Cells, ComplexOf, Memory, Missing, RangeOf, TupleOf
+from sciad.compiler.values import (
+    Abstract,
+    Cells,
+    CheckpointedRange,
+    ComplexOf,
+    Memory,
+    Missing,
+    RangeOf,
+    TupleOf,
+)
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -56,10 +65,12 @@ def for_loop(low: Lowering, node: Any) -> None:
     if isinstance(iterable, RangeOf):
         items = _known_range(iterable)
         size = sum(1 for s in node.body for _ in ast.walk(s))
+        items = None if isinstance(iterable, CheckpointedRange) else items
         if items is None or len(items) > _MOST_UNROLLED or len(items) * size > UNROLL_LIMIT:
             name = node.target.id if isinstance(node.target, ast.Name) else None
             if name is None:
                 low.refuse("the target of a loop over range has to be a name", node)
+            iteration.check_jumps(low, iterable, node)
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
@@ -384,6 +395,7 @@ def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
         attempt.until,
         None,
         location,
+        getattr(bounds, "snapshots", None),
     )
     low.b.region.nodes.append(loop)
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler.ir import FLOAT, Operand, Value
+from sciad.compiler.ir import FLOAT, Const, Operand, Value
 
 __all__ = [
     "Abstract",
     "Cells",
+    "CheckpointedRange",
     "Closure",
     "ComplexOf",
     "Derivative",
@@ -161,6 +162,13 @@ class RangeOf:
     start: Operand
     stop: Operand
     step: Operand
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointedRange(RangeOf):
+    """A range whose loop is reversed with so many stored states (0: as many as it takes)."""
+
+    snapshots: Const
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,7 +68,7 @@ class StrictTape(dict):
             "tape_get": take,
             "tape_get_int": take,
             "tape_grow": grow,
-            "tape_free": lambda tape: setattr(self, "room", 0),
+            "tape_free": lambda tape: self.rooms.pop(tape, None),
         }
 
 
