@@ -71,7 +71,7 @@ def cases() -> list[Case]:
     grids = tuple(rng.random((32, 32)) for _ in range(4))
     layers = ((32, 16), 32, (32, 32), 32, (8, 32), 8, 16, 8)
     camera = np.concatenate([rng.normal(size=6), [1.2, 0.1, -0.2, 0.05, 0.01]])
-    found = [
+    return [
         Case("Taylor sine", "taylor_sine", (0.7,), (0,)),
         Case("Newton's iteration", "newton", (1.1, 0.4), (0, 1)),
         Case("Lotka-Volterra rhs", "lotka_volterra", (animals, rates), (0, 1), (np.ones(2),)),
@@ -98,7 +98,7 @@ def cases() -> list[Case]:
         Case(
             "bundle adjustment",
             "bundle",
-            (camera, rng.normal(size=3) + [0.0, 0.0, 5.0], 0.8, rng.normal(size=2)),
+            (camera, rng.normal(size=3) + np.array([0.0, 0.0, 5.0]), 0.8, rng.normal(size=2)),
             (0, 1, 2),
             (np.array([1.0, 0.7]),),
         ),
@@ -111,7 +111,6 @@ def cases() -> list[Case]:
         ),
         Case("median by insertion", "insertion_median", (rng.normal(size=101),), (0,)),
     ]
-    return found
 
 
 def mixture(rng: np.random.Generator, d: int, k: int, n: int) -> tuple:
@@ -194,6 +193,7 @@ class Contest:
         self.mask = "".join(str(int(b)) for b in self.bits)
 
     def bars(self) -> list[np.ndarray]:
+        """Make memory for the gradient."""
         return [b for b, wanted in zip(self.call.empty(), self.bits, strict=True) if wanted]
 
     def weights(self) -> list[np.ndarray]:
@@ -204,27 +204,32 @@ class Contest:
         return [np.ascontiguousarray(g).reshape(-1) for g in given]
 
     def primal(self) -> Code:
+        """Compile the program with njit."""
         known = getattr(limits, f"{self.case.program}_primal", None)
         function = jitted(self.case.function) if known is None else known
         return Code(function, self.case.args, [], self.part(function(*self.case.args)))
 
     def part(self, result: Any, at: str = "r") -> str:
+        """Write how to get at a number of a result."""
         if isinstance(result, tuple):
             return self.part(result[0], f"{at}[0]")
         return at if np.ndim(result) == 0 else at + "[" + ", ".join("0" * result.ndim) + "]"
 
     def value(self) -> Code:
+        """Compile the program with sciad."""
         function = self.call.program.compiled("value")
         args = tuple(self.call.inputs())
         return Code(function, args, [], "r[1]" if np.ndim(function(*args)[1]) == 0 else "r[1][0]")
 
     def gradient(self) -> Code:
+        """Compile sciad's gradient."""
         kind = "vjp" if self.case.cotangents else "grad"
         function, bars = self.call.program.compiled(f"{kind}_{self.mask}"), self.bars()
         used = "r" if kind == "vjp" else "r[1]"
         return Code(function, (*self.call.inputs(), *self.weights(), *bars), bars, used)
 
     def hvp(self) -> Code:
+        """Compile sciad's Hessian-vector product."""
         function, bars, changes = (
             self.call.program.compiled(f"hvp_{self.mask}"),
             self.bars(),
@@ -235,6 +240,7 @@ class Contest:
         return Code(function, args, [*bars, *changes], "r")
 
     def by_hand(self) -> Code:
+        """Find the adjoint written by hand."""
         case = self.case
         bars = [np.zeros(np.shape(case.args[k])) for k in case.moved if np.ndim(case.args[k])]
         function = getattr(limits, case.program)
@@ -252,6 +258,7 @@ class Contest:
 
     # -- derivatives as one vector ---------------------------------------------------------------
     def vector_of_sciad(self) -> np.ndarray:
+        """Compute the gradient with sciad."""
         code = self.gradient()
         result = code.once()
         assert (result if isinstance(result, int) else result[0]) == 0
@@ -264,6 +271,7 @@ class Contest:
         )
 
     def vector_by_hand(self) -> np.ndarray:
+        """Compute the gradient by hand."""
         code = self.by_hand()
         result = code.once()
         numbers = list(result) if isinstance(result, tuple) else [result]
@@ -314,7 +322,7 @@ def seconds(run: Callable[[], Any]) -> float:
 
 
 def runner(code: Code) -> tuple[Callable[[], Any], int]:
-    """What to time, and how many calls that is."""
+    """Choose what to time, and say how many calls that is."""
     code.once()
     single = min(seconds(code.once) for _ in range(REPEATS))
     if single > SHORT:
@@ -337,7 +345,7 @@ def medians(contestants: dict[str, tuple[Callable[[], Any], int]], rounds: int) 
 
 
 def repeated(run: Callable[[], Any]) -> tuple[Callable[[], Any], int]:
-    """A user's call, as often as it takes to be timed."""
+    """Repeat a user's call as often as it takes to be timed."""
     run()
     calls = max(1, int(BATCH / seconds(run)))
 
@@ -349,7 +357,7 @@ def repeated(run: Callable[[], Any]) -> tuple[Callable[[], Any], int]:
 
 
 def measure(case: Case, rounds: int) -> dict[str, float]:
-    """Times of all forms of a program, after a check of the derivatives."""
+    """Time all forms of a program, after a check of the derivatives."""
     contest = Contest(case)
     mine, theirs = contest.vector_of_sciad(), contest.vector_by_hand()
     scale = max(1.0, float(np.max(np.abs(theirs))))

@@ -191,7 +191,7 @@ def rk4(start, p, h, steps, start_bar, p_bar):
 
 @njit(**_options)
 def particle_primal(w):
-    """The program itself, with the forces written by hand."""
+    """Run the program itself, with the forces written by hand."""
     x, y, vx, vy = 0.0, 8.0, 0.75, 0.0
     h = 0.01
     while y > 0.0:

@@ -238,7 +238,9 @@ def lstm(weights, extra, state, sequence):
                 enter = _sigmoid(
                     hidden[l, j] * weights[2 * l, bits + j] + weights[2 * l + 1, bits + j]
                 )
-                leave = _sigmoid(x * weights[2 * l, 2 * bits + j] + weights[2 * l + 1, 2 * bits + j])
+                leave = _sigmoid(
+                    x * weights[2 * l, 2 * bits + j] + weights[2 * l + 1, 2 * bits + j]
+                )
                 change = math.tanh(
                     hidden[l, j] * weights[2 * l, 3 * bits + j] + weights[2 * l + 1, 3 * bits + j]
                 )
@@ -279,7 +281,7 @@ def bundle(camera, point, weight, feature):
 
 
 def determinant(a):
-    """Determinant by expansion along the first row, recursively."""
+    """Compute the determinant by expansion along the first row, recursively."""
     n = a.shape[0]
     if n == 1:
         return a[0, 0]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sciad.compiler.hoist import hoist
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
 from sciad.compiler.simplify import simplify
@@ -248,7 +249,7 @@ class Front:
                 continue
             region: Region = low.b.region
             region.results = results
-            return simplify(Function(name, values, region))
+            return simplify(hoist(simplify(Function(name, values, region)), low.bits))
         raise CompileError("lowering does not come to an end")
 
 

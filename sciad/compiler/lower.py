@@ -30,6 +30,7 @@ from sciad.compiler.values import (
     Cells,
     Closure,
     ListOf,
+    Memory,
     Missing,
     Object,
     Pythonic,
@@ -95,6 +96,7 @@ class Lowering:
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
+        self.whole: dict[Value, Memory] = {}
         self.site_prefix: tuple = ()
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
