@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sciad.compiler.border import RunTimeArray, Table
+from sciad.compiler.hoist import hoist
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
 from sciad.compiler.recursion import close, unrolled
@@ -272,7 +273,8 @@ class Front:
             region: Region = low.b.region
             region.results = results
             self.rules = low.rules
-            return simplify(close(Function(name, values, region)))
+            made = simplify(close(Function(name, values, region)))
+            return simplify(hoist(made, low.bits))
         raise CompileError("lowering does not come to an end")
 
 

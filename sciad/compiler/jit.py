@@ -20,6 +20,7 @@ import numpy as np
 
 from sciad.compiler import cache
 from sciad.compiler.border import is_integer_array, run_time_arrays
+from sciad.compiler.direct import Direct
 from sciad.compiler.frontend import python_function
 from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
@@ -53,6 +54,7 @@ def _forget() -> None:
     for function in list(_alive):
         function._programs.clear()
         function._plain.clear()
+        function._direct.clear()
 
 
 class JitFunction:
@@ -78,6 +80,7 @@ class JitFunction:
         self.__wrapped__ = root
         self._programs: dict[Any, Program] = {}
         self._plain: dict[Any, Program] = {}
+        self._direct: dict[Any, Direct] = {}
         self._signature: inspect.Signature | None = None
         _alive.add(self)
 
@@ -106,7 +109,30 @@ class JitFunction:
         return Call(program, leaves, integers).value()
 
     # -- compilation ---------------------------------------------------------------------------
-    def _program(self, args: tuple, kwargs: dict) -> tuple[Program, list[Any], list[Any]]:
+    def direct(self, argnums: Any) -> Direct:
+        """Give derivatives at plain arguments, without the eager engine (see `sciad.grad`)."""
+        known = self._direct.get(argnums) if isinstance(argnums, int | tuple) else None
+        if known is None:
+            known = Direct(self, argnums)
+            if isinstance(argnums, int | tuple):
+                self._direct[argnums] = known
+        return known
+
+    def captures(self) -> Any:
+        """Collect the inputs that the function takes from its surroundings."""
+        return captured(self.__wrapped__)
+
+    def signature_of(self, args: tuple) -> tuple[Any, ...] | None:
+        """Types of arguments that are floats, ints and float64 arrays, else None."""
+        return _plain_signature(args)
+
+    def program(self, args: tuple) -> tuple[Program, list[Any], list[Any]]:
+        """Find the program for some arguments, their leaves and the integers among them."""
+        return self._program(args, {}, "")
+
+    def _program(
+        self, args: tuple, kwargs: dict, kind: str = "value"
+    ) -> tuple[Program, list[Any], list[Any]]:
         if kwargs:
             args = self._positional(args, kwargs)
         inputs = captured(self.__wrapped__)
@@ -126,7 +152,8 @@ class JitFunction:
         program = self._programs.get(key)
         if program is None or not program.watch.holds(self.__wrapped__):
             program = Program(self.__wrapped__, self.__wrapped__, treedef, kinds, positions)
-            program.load("value")
+            if kind:
+                program.load(kind)
             self._programs[key] = program
         if signature is not None and not inputs:
             self._plain[signature] = program

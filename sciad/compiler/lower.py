@@ -41,6 +41,7 @@ from sciad.compiler.values import (
     Closure,
     ComplexOf,
     ListOf,
+    Memory,
     Missing,
     Object,
     Pythonic,
@@ -108,6 +109,7 @@ class Lowering:
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
         self.pools: dict[Value, tuple[Operand, int, object]] = {}  # slot length, slots, demand
+        self.whole: dict[Value, Memory] = {}
         self.site_prefix: tuple = ()
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}

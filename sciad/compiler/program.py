@@ -186,19 +186,29 @@ class Program:
         return [v for v in program.params if v.type == BufferType(FLOAT)]
 
     def derived(self, kind: str) -> Function:
-        """Make the program of one kind."""
+        """Make the program of one kind.
+
+        A kind may name its active inputs, "1" or "0" for each of `active`: "vjp_011" has cotangents
+        for the arrays but not for the numbers. "grad" is a vjp that gives the results, too; the
+        cotangents of results do not move in an "hvp" with named inputs.
+        """
         program = self.program()
-        active = self.active(program)
         if kind == "value":
             return program
+        kind, _, bits = kind.partition("_")
+        active = self.active(program)
+        if bits:
+            active = [v for v, bit in zip(active, bits, strict=True) if bit == "1"]
         if kind == "jvp":
             return simplify(tangent(program, active))
         if kind == "vjp":
             return simplify(adjoint(program, active))
+        if kind == "grad":
+            return simplify(with_results(adjoint(program, active), program))
         if kind == "hvp":
             reverse = simplify(adjoint(program, active))
             given = [p for p in reverse.params if p not in program.params]
-            moved = [*active, *given]
+            moved = [*active, *(given[-len(active) :] if bits else given)]
             return simplify(tangent(reverse, moved))
         forward = simplify(tangent(program, active))
         return simplify(tangent(forward, active))
@@ -225,6 +235,12 @@ class Program:
             "",
         ]
         return "\n".join(lines)
+
+
+def with_results(reverse: Function, program: Function) -> Function:
+    """Let an adjoint, which runs its program first, return that program's results as well."""
+    reverse.body.results = program.results
+    return reverse
 
 
 def _blank(kind: Any) -> str:
