@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sciad.compiler.blocks import blocked
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -69,6 +70,7 @@ class Emitted:
     results: list[str]
     failures: list[object] = field(default_factory=list)
     uses_tape: bool = False
+    vectorised: set[str] = field(default_factory=set)
 
 
 def literal(constant: Const) -> str:
@@ -96,7 +98,7 @@ def emit(function: Function, filename: str = "", exit_values: str = "") -> Emitt
     Emitted
         Body lines (indented once, without the final return) and the names of the results.
     """
-    return _Emitter(function, filename, exit_values).run()
+    return _Emitter(blocked(function), filename, exit_values).run()
 
 
 class _Emitter:
@@ -112,6 +114,7 @@ class _Emitter:
         self.readers: dict[Value, int] = {}
         self.pending: dict[Value, tuple[str, int]] = {}
         self.reserved: set[int] = set()
+        self.vectorised: set[str] = set()
         for node in walk(function.body):
             self.count(operands(node))
         self.count(function.results)
@@ -131,7 +134,8 @@ class _Emitter:
         results = [self.text(r) for r in self.function.results]
         if self.uses_tape:
             self.line("tape_free(tape)")
-        return Emitted(params, self.lines, results, self.failures, self.uses_tape)
+        parts = (params, self.lines, results, self.failures, self.uses_tape)
+        return Emitted(*parts, self.vectorised)
 
     # -- text ----------------------------------------------------------------------------------
     def line(self, text: str) -> None:
@@ -305,7 +309,15 @@ class _Emitter:
                 return f"{name} {symbol}= {shown[len(prefix) :]}"
         return f"{name} = {shown}"
 
+    def _map(self, node: Op) -> None:
+        *blocks, count = (self.text(a) for a in node.args)
+        self.vectorised.update(("vec_block", f"vec_{node.attr.name}"))
+        self.line(f"vec_{node.attr.name}({', '.join(blocks)}, {count})")
+
     def _alloc(self, node: Op) -> None:
+        if node.attr == "block":
+            self.line(f"{self.names.of(node.out)} = vec_block()")
+            return
         element = ", dtype=np.int64" if node.out.type.element is INT else ""
         size = self.text(node.args[0])
         self.line(f"{self.names.of(node.out)} = np.{node.attr}({size}{element})")

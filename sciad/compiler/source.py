@@ -35,6 +35,9 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
     ]
     if emitted.uses_tape:
         lines += ["", f"from sciad.compiler.runtime import {_RUNTIME}"]
+    if emitted.vectorised:
+        names = ", ".join(sorted(emitted.vectorised))
+        lines += ["", f"from sciad.compiler.vecmath.kernels import {names}"]
     lines += ["", "FAILURES = ["]
     lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
     return [*lines, "]", "", ""]

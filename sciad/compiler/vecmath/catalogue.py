@@ -48,7 +48,7 @@ _MATH = {
     "erf": Entry("erf", "error"),
     "hypot": Entry("hypot", "power", 2),
 }
-_OTHER = {
+_OTHER: dict[object, Entry] = {
     ("np", "exp2"): Entry("exp2", "exponential"),
     ("np", "logaddexp"): Entry("logaddexp", "logarithm", 2),
     ("np", "expit"): Entry("expit", "exponential"),
@@ -57,4 +57,4 @@ _OTHER = {
 }
 
 #: Name of a call in the IR (or the operation "pow") -> its vectorised function.
-CATALOGUE: dict[object, Entry] = {("math", k): v for k, v in _MATH.items()} | _OTHER
+CATALOGUE: dict[object, Entry] = {**{("math", k): v for k, v in _MATH.items()}, **_OTHER}

@@ -7,7 +7,7 @@ the scaled complementary error function (the variable is that of Shepherd and La
 from __future__ import annotations
 
 from sciad.compiler.vecmath.coefficients import ERF, ERFC_SCALED
-from sciad.compiler.vecmath.exact import copysign, inlined, madd, polynomial
+from sciad.compiler.vecmath.exact import copysign, inlined, madd, polynomial, two_product
 from sciad.compiler.vecmath.exponential import exp_scaled
 
 __all__ = ["erf"]
@@ -23,7 +23,8 @@ def erf(x):
     """Error function."""
     a = abs(x)
     z = x * x
-    inner = madd(x, _SLOPE, x * madd(z, _erf(z), _SLOPE_LOW))
+    head, low = two_product(x, _SLOPE)
+    inner = head + madd(x, madd(z, _erf(z), _SLOPE_LOW), low)
     b = a if a < 6.0 else 6.0
     q = _erfc_scaled((b - 2.0) / (b + 2.0))
     outer = copysign(1.0 - exp_scaled(-b * b, 0.0) * q, x)

@@ -42,9 +42,10 @@ inlined = njit(forceinline=True, error_model="numpy")
 
 def _has_fma() -> bool:
     """Whether Numba compiles for a processor with a fused multiply-add."""
-    if config.CPU_FEATURES is not None:
-        return "+fma" in config.CPU_FEATURES.split(",")
-    if config.CPU_NAME not in (None, "host"):
+    asked = vars(config)  # NUMBA_CPU_NAME and NUMBA_CPU_FEATURES
+    if asked["CPU_FEATURES"] is not None:
+        return "+fma" in asked["CPU_FEATURES"].split(",")
+    if asked["CPU_NAME"] not in (None, "host"):
         return False  # its features are not known here
     if platform.machine().lower() in ("aarch64", "arm64", "ppc64le"):
         return True

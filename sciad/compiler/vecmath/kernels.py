@@ -4,9 +4,9 @@ A loop is a small module in the compiler's cache like any compiled program: it i
 the first program asks for it and serves all of them. Programs call it by a symbol that is
 registered here, so that its machine code is not made again inside each of them.
 
-    from sciad.compiler.vecmath.kernels import block, vec_exp
+    from sciad.compiler.vecmath.kernels import vec_block, vec_exp
 
-    a, b = block(), block()     # arrays of BLOCK floats on the stack
+    a, b = vec_block(), vec_block()     # arrays of BLOCK floats on the stack
     vec_exp(b, a, n)            # b[:n] = exp(a[:n]); b[n:] is left with anything
 """
 
@@ -25,7 +25,7 @@ from numba.np.arrayobj import make_array, populate_array
 from sciad.compiler import cache
 from sciad.compiler.vecmath.catalogue import BLOCK, CATALOGUE, Entry
 
-__all__ = ["block", "loop_of"]
+__all__ = ["loop_of", "vec_block"]
 
 _BLOCK_TYPE = types.Array(types.float64, 1, "C")
 _ENTRIES = {entry.name: entry for entry in CATALOGUE.values()}
@@ -33,7 +33,7 @@ _PREFIX = "vec_"
 
 
 @intrinsic
-def block(typingctx):
+def vec_block(typingctx):
     """Array of BLOCK floats in the frame of the calling function."""
 
     def generate(context, builder, signature, args):

@@ -109,7 +109,7 @@ def softplus(x):
 
 @inlined
 def asinh(x):
-    """Inverse hyperbolic sine: log1p(a + a**2 / (1 + sqrt(1 + a**2))), a = |x|; far out log(2 a)."""
+    """Inverse hyperbolic sine: log1p(a + a**2 / (1 + sqrt(1 + a**2))), a = |x|; far off log(2a)."""
     a = abs(x)
     far = a > 1e10
     b = 1.0 if far else a
