@@ -32,6 +32,7 @@ from sciad.compiler.ir import (
 )
 from sciad.compiler.naming import Names, coalesce
 from sciad.compiler.tapesize import frames_per_iteration
+from sciad.compiler.vecmath.catalogue import EXTREMA
 
 __all__ = ["Emitted", "emit", "literal"]
 
@@ -176,6 +177,9 @@ class _Emitter:
         if code == "call":
             module, name = node.attr
             inner = ", ".join(self.text(a) for a in args)
+            if node.attr in EXTREMA:
+                self.vectorised.add(f"vec_{name}")
+                return f"vec_{name}({inner})", _ATOM
             return (f"{name}({inner})" if module == "" else f"{module}.{name}({inner})"), _ATOM
         if code == "float" and args[0].type is BOOL:  # Numba has no float(bool)
             return f"float(int({self.text(args[0])}))", _ATOM

@@ -38,6 +38,8 @@ _TAKEN = frozenset(
         "FAILURES",
         "LAYOUT",
         "vec_block",
+        "vec_maximum",
+        "vec_minimum",
         *(f"vec_{entry.name}" for entry in CATALOGUE.values()),
     ]
 )

@@ -93,7 +93,11 @@ def vectorised():
 
         return run
 
-    found = {"vec_block": lambda: StrictArray(np.full(BLOCK, np.nan))}
+    found = {
+        "vec_block": lambda: StrictArray(np.full(BLOCK, np.nan)),
+        "vec_maximum": np.maximum,
+        "vec_minimum": np.minimum,
+    }
     for name, key in known.items():
         function = special.get(name) or getattr(math if key[0] == "math" else np, key[1])
         found[f"vec_{name}"] = loop(function)

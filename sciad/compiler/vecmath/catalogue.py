@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BLOCK", "CATALOGUE", "Entry"]
+__all__ = ["BLOCK", "CATALOGUE", "EXTREMA", "Entry"]
 
 #: Elements that one call of a loop takes at most; a multiple of every vector length.
 BLOCK = 256
@@ -58,3 +58,6 @@ _OTHER: dict[object, Entry] = {
 
 #: Name of a call in the IR (or the operation "pow") -> its vectorised function.
 CATALOGUE: dict[object, Entry] = {**{("math", k): v for k, v in _MATH.items()}, **_OTHER}
+
+#: Calls that are written with an LLVM intrinsic, which has vector instructions, instead of a ufunc.
+EXTREMA = (("np", "maximum"), ("np", "minimum"))

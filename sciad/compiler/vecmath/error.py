@@ -27,6 +27,5 @@ def erf(x):
     inner = head + madd(x, madd(z, _erf(z), _SLOPE_LOW), low)
     b = a if a < 6.0 else 6.0
     q = _erfc_scaled((b - 2.0) / (b + 2.0))
-    outer = copysign(1.0 - exp_scaled(-b * b, 0.0) * q, x)
-    result = inner if a < 1.0 else outer
-    return result if x == x else x
+    result = inner if a < 1.0 else 1.0 - exp_scaled(-b * b, 0.0) * q
+    return copysign(result, x) if x == x else x

@@ -25,7 +25,7 @@ from numba.np.arrayobj import make_array, populate_array
 from sciad.compiler import cache
 from sciad.compiler.vecmath.catalogue import BLOCK, CATALOGUE, Entry
 
-__all__ = ["loop_of", "vec_block"]
+__all__ = ["loop_of", "vec_block", "vec_maximum", "vec_minimum"]
 
 _BLOCK_TYPE = types.Array(types.float64, 1, "C")
 _ENTRIES = {entry.name: entry for entry in CATALOGUE.values()}
@@ -51,6 +51,25 @@ def vec_block(typingctx):
         return array._getvalue()
 
     return _BLOCK_TYPE(), generate
+
+
+def _extremum(name: str) -> Any:
+    """Make np.maximum or np.minimum of two floats: nan if either is, in one instruction or two."""
+
+    def generate(context, builder, signature, args):
+        double = llvm.DoubleType()
+        kind = llvm.FunctionType(double, [double, double])
+        function = builder.module.declare_intrinsic(f"llvm.{name}", [double], kind)
+        return builder.call(function, args)
+
+    def typed(typingctx, x, y):
+        return types.float64(types.float64, types.float64), generate
+
+    return intrinsic(typed)
+
+
+vec_maximum = _extremum("maximum")
+vec_minimum = _extremum("minimum")
 
 
 @functools.cache
