@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from sciad.compiler.analysis import Places, copy_region, is_float, varied
 from sciad.compiler.builder import Builder
+from sciad.compiler.invoke import Callee, invokes, reachable, unchanged, uses_tape, writes
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -32,10 +33,13 @@ from sciad.compiler.ir import (
     Region,
     Value,
     const,
+    walk,
 )
 from sciad.compiler.partials import partial
 from sciad.compiler.recall import Recall
+from sciad.compiler.replay import Replays, best
 from sciad.compiler.simplify import remove_dead
+from sciad.compiler.tapes import refuse_tapes
 
 __all__ = ["adjoint"]
 
@@ -50,7 +54,7 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
     Parameters
     ----------
     function : Function
-        A program without tape operations.
+        Any program, one that contains derivatives (with their tapes) included.
     active : sequence of Value
         The parameters (floats or float buffers) whose cotangents are wanted.
 
@@ -62,21 +66,68 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
         buffer for each active parameter (of one element for a float), to which its cotangent is
         added. Cotangents of results are only read. Returns nothing.
     """
-    return _Adjoint(function, active).run()
+    def reverse(replayed: frozenset[Value] = frozenset()) -> Function:
+        try:
+            return _Adjoint(function, active, _Calls(function, active), replayed).run()
+        except _Conditional:
+            return _Adjoint(function, active, _Calls(function, active, told=True), replayed).run()
+
+    return best(function, reverse(), reverse)
+
+
+class _Conditional(Exception):
+    """What a call wrote the derivative of to memory was perhaps not used at all."""
+
+
+class _Calls:
+    """What the adjoints of a program and of its callees share.
+
+    A callee becomes a pair: the first runs it and leaves on the tape what the second needs, which
+    is called with the cotangents of the results and returns those of the float parameters. If
+    anything depends on that, the second is `told` whether the results were used.
+    """
+
+    def __init__(self, function: Function, active: Sequence[Value], told: bool = False):
+        if any(uses_tape(callee.function) for callee in reachable(function)):
+            refuse_tapes(function)
+        self.told = told
+        self.varied = varied(function, active)
+        self.unchanged = unchanged(function)
+        self.made: dict[Callee, tuple[Callee, Callee]] = {}
+
+    def of(self, callee: Callee) -> tuple[Callee, Callee]:
+        """Forward and reverse part of a callee, one pair for the whole program."""
+        if callee not in self.made:
+            forward, reverse = self.made[callee] = callee.version("fwd"), callee.version("rev")
+            active = [p for p in callee.function.params if p in self.varied]
+            made = _Adjoint(callee.function, active, self)
+            forward.function, reverse.function = made.split()
+        return self.made[callee]
 
 
 class _Adjoint:
-    def __init__(self, function: Function, active: Sequence[Value]):
+    def __init__(
+        self,
+        function: Function,
+        active: Sequence[Value],
+        calls: _Calls,
+        replayed: frozenset[Value] = frozenset(),
+    ):
         self.name = function.name
         self.params = function.params
         self.body = copy_region(function.body)
         self.active = tuple(active)
-        self.varied = varied(function, active)
+        self.calls = calls
+        self.varied = calls.varied
+        self.reversals: dict[int, tuple[Op, Op]] = {}  # reversed calls and what they reverse
         self.places = Places(Function(function.name, function.params, self.body))
         self.shadows: dict[Value, Value] = {}
         self.mirrors: dict[int, Region] = {}
         self.indices: dict[Value, Value] = {}
         self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
+        pops = [n for n in walk(self.body) if isinstance(n, Op) and n.code == "pop"]
+        self.frames = {n.attr: [k for k, o in enumerate(n.outs) if o in self.varied] for n in pops}
+        self.replays = Replays(self.places, self.varied, replayed)
         self.b = Builder()
 
     def run(self) -> Function:
@@ -106,12 +157,92 @@ class _Adjoint:
         return self.assemble(reverse, (*self.params, *packed, *given, *bars))
 
     def assemble(self, reverse: Region, params: tuple[Value, ...]) -> Function:
-        remove_dead(Function(self.name, params, reverse))
+        self.replays.reduce(reverse, lambda: remove_dead(Function(self.name, params, reverse)))
+        self.redirect(reverse)
+        self.replays.save_states(reverse)
         local = {b: s for b, s in self.shadows.items() if b not in self.active}
-        Recall(self.places, self.mirrors, self.indices, local).supply(reverse)
+        recall = Recall(self.places, self.mirrors, self.indices, local, self.replays)
+        recall.supply(reverse)
         self.body.nodes.extend(reverse.nodes)
         self.body.results = ()
         return Function(self.name, params, self.body)
+
+    # -- calls ---------------------------------------------------------------------------------
+    def split(self) -> tuple[Function, Function]:
+        """Forward and reverse part as functions of their own, joined by the tape alone.
+
+        The reverse part takes (whether the results were used,) the buffers nobody writes to, the
+        cotangents of the results that vary, and a shadow for each active buffer.
+        """
+        results = [r for r in self.body.results if r in self.varied]
+        bars = [Value(f"{r.name}_bar", FLOAT) for r in results]
+        scalars = [v for v in self.active if v.type is FLOAT]
+        buffers = [v for v in self.active if v.type is not FLOAT]
+        self.shadows.update((v, Value(f"{v.name}_bar", v.type)) for v in buffers)
+        kept = [p for p in self.params if p in self.calls.unchanged]
+        reverse = self.b.region
+        self.mirrors[id(self.body)] = reverse
+        cotangents: Cotangents = {}
+        flags = [Value("used", BOOL)] if self.calls.told else []
+        for result, bar in zip(results, bars, strict=True):
+            self.add(cotangents, result, self.flagged(bar, *(flags or [None])))
+        self.region(self.body, cotangents)
+        reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
+        params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))
+        backward = Function(self.name, params, reverse)
+        self.replays.reduce(reverse, lambda: remove_dead(backward))
+        self.redirect(reverse)
+        local = {b: s for b, s in self.shadows.items() if b not in self.active}
+        places = (self.places, self.mirrors, self.indices, local, self.replays)
+        Recall(*places, set(kept)).supply(reverse)
+        return Function(self.name, self.params, self.body), backward
+
+    def _invoke(self, node: Op, cotangents: Cotangents) -> None:
+        callee, calls = node.attr.function, self.calls
+        bars = [cotangents.pop(out, None) for out in node.outs]
+        pairs = list(zip(node.args, callee.params, strict=True))
+        moved = [(a, p) for a, p in pairs if p in self.varied]
+        stores = any(pairs[k][1] in self.varied for k in writes(node.attr))
+        if not stores and all(bar is None for bar in bars):
+            return
+        given = [
+            _ZERO if bar is None else bar
+            for bar, result in zip(bars, callee.results, strict=True)
+            if result in self.varied
+        ]
+        kept = [a for a, p in pairs if p in calls.unchanged]
+        shadows = [self.shadow(a) for a, p in moved if p.type is not FLOAT]
+        scalars = [(a, p) for a, p in moved if p.type is FLOAT]
+        outs = tuple(Value(f"{p.name}_bar", FLOAT) for _, p in scalars)
+        reverse = calls.of(node.attr)[1]
+        flag = None if stores else self.any_live([b for b in bars if b is not None])
+        if flag is not None and shadows and not calls.told:
+            raise _Conditional
+        told = [const(True) if flag is None else flag] if calls.told else []
+        made = Op("invoke", (*told, *kept, *given, *shadows), outs, reverse, node.location)
+        self.reversals[id(made)] = made, node
+        self.b.region.nodes.append(made)
+        for (arg, _), out in zip(scalars, outs, strict=True):
+            bar: Operand = out
+            if flag is not None:
+                bar = self.flagged(self.b.pure("select", flag, out, _ZERO), flag)
+            self.add(cotangents, arg, bar)
+
+    def any_live(self, bars: list[Operand]) -> Operand | None:
+        """Tell whether control came to any of the uses, None if it certainly did."""
+        total: Operand = const(False)
+        for bar in bars:
+            flag = self.live.get(bar)
+            if flag is None:
+                return None
+            total = self.b.pure("or", total, flag)
+        return total
+
+    def redirect(self, reverse: Region) -> None:
+        """Let the calls that are reversed leave their frames on the tape."""
+        for op in invokes(reverse):
+            node = self.reversals[id(op)][1]
+            node.attr = self.calls.of(node.attr)[0]
 
     def seed(self, result: Value, bar: Value) -> None:
         """Start the shadow of a returned buffer as a copy of the given cotangent."""
@@ -227,19 +358,23 @@ class _Adjoint:
         outside the loop, which every iteration adds to.
         """
         wanted = {k for k, out in enumerate(node.outs) if cotangents.get(out) is not None}
+        replay = self.replays.of(node)
+        source = node.body if replay is None else replay.body
         while True:
             body = Region()
             params = {k: Value(f"{node.params[k].name}_bar", FLOAT) for k in sorted(wanted)}
             inner: Cotangents = {}
             with self.b.inside(body):
                 for k, param in params.items():
-                    self.add(inner, node.body.results[k], param)
-                self.region(node.body, inner)
+                    self.add(inner, source.results[k], param)
+                self.region(source, inner)
             after = {k: inner.pop(p) for k, p in enumerate(node.params) if p in inner}
             if set(after) <= wanted:
                 break
             wanted |= set(after)
-        self.mirrors[id(node.body)] = body
+        self.mirrors[id(node.body)] = self.mirrors[id(source)] = body
+        if replay is not None:
+            self.replays.mirrors[id(body)] = replay
         if body.nodes or params or inner:
             self.close_loop(node, body, params, after, inner, cotangents)
 
@@ -339,6 +474,21 @@ class _Adjoint:
         if buffer in self.varied and isinstance(value, Value) and value in self.varied:
             bar = self.b.load(self.shadow(buffer), index, f"{value.name}_bar")
             self.add(cotangents, value, bar)
+
+    # the reversed program meets the pop first: it pushes the cotangents of what was popped
+    def _pop(self, node: Op, cotangents: Cotangents) -> None:
+        live = self.frames[node.attr]
+        if live:
+            bars = [cotangents.pop(node.outs[k], _ZERO) for k in live]
+            self.b.effect("push", *bars, attr=(node.attr, "bar"))
+
+    def _push(self, node: Op, cotangents: Cotangents) -> None:
+        live = self.frames.get(node.attr, ())
+        if live:
+            bars = tuple(Value(f"{_name(node.args[k])}_bar", FLOAT) for k in live)
+            self.b.region.nodes.append(Op("pop", (), bars, (node.attr, "bar"), node.location))
+            for k, bar in zip(live, bars, strict=True):
+                self.add(cotangents, node.args[k], bar)
 
 
 def _name(operand: Operand) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sciad.compiler.invoke import reachable, writes
 from sciad.compiler.ir import (
     FLOAT,
     BufferType,
@@ -26,6 +27,7 @@ __all__ = ["Places", "copy_region", "is_float", "reads_of", "varied"]
 _NO_DERIVATIVE = frozenset(
     [
         "floordiv",
+        "stop",
         "lt",
         "le",
         "gt",
@@ -38,6 +40,7 @@ _NO_DERIVATIVE = frozenset(
         "float",
         "int",
         "alloc",
+        "table",
         "check",
         "push",
         "pop",
@@ -80,8 +83,28 @@ class Places:
         self.producer: dict[Value, Any] = {}
         self.owner: dict[int, tuple[Node, Region]] = {}
         self._order: dict[int, int] = {}
-        self._writes: dict[Value, list[tuple[int, tuple[Loop, ...]]]] = {}
-        self._enter(function.body)
+        self._writes: dict[Value, list[tuple[int, tuple[Loop, ...], Region]]] = {}
+        self._roots: set[int] = set()
+        self.enter_root(function.body)
+
+    def enter_root(self, region: Region, without: frozenset[int] = frozenset()) -> None:
+        """Enter code that runs by itself: the program, or a copy of a part that is run again.
+
+        Some stores (by `id`) are not executed in the copy and do not count as writes.
+        """
+        self._roots.add(id(region))
+        self._without = without
+        self._enter(region)
+
+    def is_root(self, region: Region) -> bool:
+        """Whether the values of a region are in scope wherever its mirror is."""
+        return id(region) in self._roots
+
+    def root(self, region: Region) -> Region:
+        """Find the outermost region around a region."""
+        for _, outer in self.around(region):
+            region = outer
+        return region
 
     def _enter(self, region: Region) -> None:
         for node in region.nodes:
@@ -89,9 +112,13 @@ class Places:
             for value in defined(node):
                 self.home[value], self.producer[value] = region, node
             if isinstance(node, Op):
-                if node.code in ("store", "accum"):
-                    place = (self._order[id(node)], self.loops(region))
+                if node.code in ("store", "accum") and id(node) not in self._without:
+                    place = self._order[id(node)], self.loops(region), self.root(region)
                     self._writes.setdefault(node.args[0], []).append(place)
+                elif node.code == "invoke":
+                    place = self._order[id(node)], self.loops(region), self.root(region)
+                    for k in writes(node.attr):
+                        self._writes.setdefault(node.args[k], []).append(place)
                 continue
             inner = (node.then, node.orelse) if isinstance(node, If) else (node.body,)
             if isinstance(node, Loop):
@@ -104,6 +131,11 @@ class Places:
     def define(self, value: Value, node: Node, region: Region) -> None:
         """Record a value that a pass adds to a node."""
         self.home[value], self.producer[value] = region, node
+
+    def position(self, value: Value) -> tuple[int, int]:
+        """Where a value is made, for sorting in the order of the program."""
+        node = self.producer.get(value)  # parameters have none
+        return -1 if node is None else self._order[id(node)], value.serial
 
     def around(self, region: Region) -> Iterator[tuple[Node, Region]]:
         """Nodes that contain a region, innermost first, each with the region it stands in."""
@@ -118,10 +150,21 @@ class Places:
     def written_after(self, load: Op) -> bool:
         """Whether the element that `load` reads may be overwritten once the load has run."""
         position = self._order[id(load)]
-        loops = self.loops(self.home[load.out])
+        home = self.home[load.out]
+        loops, root = self.loops(home), self.root(home)
         return any(
-            order > position or any(loop in loops for loop in around)
-            for order, around in self._writes.get(load.args[0], ())
+            mine is root and (order > position or any(loop in loops for loop in around))
+            for order, around, mine in self._writes.get(load.args[0], ())
+        )
+
+    def written_beside(self, loop: Loop, buffer: Value) -> bool:
+        """Whether code outside a loop may write to a buffer once the loop has run."""
+        loops, root = self.loops(loop.body), self.root(loop.body)
+        return any(
+            mine is root
+            and loop not in around
+            and (order > self._order[id(loop)] or any(outer in loops for outer in around))
+            for order, around, mine in self._writes.get(buffer, ())
         )
 
 
@@ -136,13 +179,15 @@ def reads_of(node: Op, tainted: set[Value]) -> bool:
 def varied(function: Function, active: Iterable[Value]) -> set[Value]:
     """Values and buffers that depend differentiably on the active parameters.
 
-    Buffers are judged as a whole and without regard to order, loops until nothing changes.
+    Buffers are judged as a whole and without regard to order, loops until nothing changes; the
+    values of a callee by all its calls together.
     """
     found = {v for v in active if is_float(v)}
     slots: dict[object, list[bool]] = {}
+    bodies = [function.body, *(c.function.body for c in reachable(function))]
     while True:
         before = len(found), sum(map(sum, slots.values()))
-        for node in walk(function.body):
+        for node in (n for body in bodies for n in walk(body)):
             _spread(node, found, slots)
         if before == (len(found), sum(map(sum, slots.values()))):
             return found
@@ -159,6 +204,8 @@ def _spread(node: Node, found: set[Value], slots: dict[object, list[bool]]) -> N
         elif node.code == "pop":
             flags = slots.get(node.attr, [False] * len(node.outs))
             found.update(o for o, f in zip(node.outs, flags, strict=True) if f)
+        elif node.code == "invoke":
+            _spread_call(node, found)
         elif reads_of(node, found):
             found.update(o for o in node.outs if is_float(o))
         return
@@ -171,6 +218,17 @@ def _spread(node: Node, found: set[Value], slots: dict[object, list[bool]]) -> N
     ):
         if _any(found, (param, init, after)):
             found.update((param, out))
+
+
+def _spread_call(node: Op, found: set[Value]) -> None:
+    callee = node.attr.function
+    for arg, param in zip(node.args, callee.params, strict=True):
+        if arg in found and is_float(param):
+            found.add(param)
+        elif param in found and isinstance(param.type, BufferType):
+            found.add(arg)
+    joins = zip(node.outs, callee.results, strict=True)
+    found.update(out for out, result in joins if result in found and is_float(out))
 
 
 def _any(found: set[Value], operands: Iterable[Operand]) -> bool:

@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciad.compiler.ir import FLOAT, INT, Const, Loop, Op, Operand, Region, Value, const
+from sciad.compiler.ir import (
+    FLOAT,
+    INT,
+    BufferType,
+    Const,
+    Loop,
+    Op,
+    Operand,
+    Region,
+    ScalarType,
+    Value,
+    const,
+)
 from sciad.compiler.types import STATIC_LIMIT
 from sciad.compiler.values import (
     Abstract,
     Cells,
+    ComplexOf,
     Elements,
     ListOf,
     Memory,
@@ -68,6 +81,8 @@ def shape_of(low: Lowering, value: Abstract, node: ast.AST) -> tuple[Operand, ..
         return tuple(const(n) for n in value.shape)
     if isinstance(value, Memory | Elements):
         return value.shape
+    if isinstance(value, ComplexOf):
+        return shape_of(low, value.re, node)
     return low.refuse("the shape of something that is not an array", node)
 
 
@@ -86,20 +101,26 @@ def length(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
 
 
 def allocate(
-    low: Lowering, shape: tuple[Operand, ...], fill: str, node: ast.AST, is_list: bool = False
+    low: Lowering,
+    shape: tuple[Operand, ...],
+    fill: str,
+    node: ast.AST,
+    is_list: bool = False,
+    element: ScalarType = FLOAT,
 ) -> StaticArray | Memory:
     """Make a new array: variables if it is small and its shape known, memory otherwise."""
     if _is_static(shape) and low.site(node) not in low.in_memory:
         known = tuple(int(n.value) for n in shape)
         if min(known, default=0) < 0:
             low.refuse("an array with a negative length", node)
-        return low.static_array([const(0.0)] * int(np.prod(known)), known, node)
+        zero = low.b.cast(const(False), element)
+        return low.static_array([zero] * int(np.prod(known)), known, node, element)
     size: Operand = _ONE
     for n in shape:
         if not isinstance(n, Const):
             low.check(low.b.compare("ge", n, _ZERO), "ValueError", "negative length", node)
         size = times(low, size, n)
-    buffer = low.b.alloc(size, fill, "a")
+    buffer = low.b.alloc(size, fill, "a", element)
     return Memory(buffer, _ZERO, shape, _strides(low, shape), True, is_list)
 
 
@@ -110,6 +131,7 @@ def _is_static(shape: tuple[Operand, ...]) -> bool:
 
 
 def _strides(low: Lowering, shape: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    """Strides of a contiguous array."""
     strides: list[Operand] = []
     step: Operand = _ONE
     for n in reversed(shape):
@@ -154,6 +176,7 @@ def load(low: Lowering, view: Memory, indices: tuple[Operand, ...]) -> Value:
 
 
 def _position(low: Lowering, view: Memory, indices: tuple[Operand, ...]) -> Operand:
+    """Place of an element in the buffer."""
     place = view.offset
     for index, stride in zip(indices, view.strides, strict=True):
         place = low.b.add(place, times(low, index, stride))
@@ -182,6 +205,8 @@ def over(low: Lowering, shape: tuple[Operand, ...], body, done: tuple[Operand, .
 
 def settled(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
     """Write an elementwise expression into a new array; anything else is what it is."""
+    if isinstance(value, ComplexOf):
+        return ComplexOf(settled(low, value.re, node), settled(low, value.im, node))
     if not isinstance(value, Elements):
         return value
     made = allocate(low, value.shape, "empty", node)
@@ -189,8 +214,14 @@ def settled(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
         places = (tuple(const(int(i)) for i in place) for place in np.ndindex(made.shape))
         fill_cells(low, made.cells, [value.at(at) for at in places])
         return made
-    over(low, value.shape, lambda at: put(low, made, at, _float(low, value.at(at), node)))
+    over(low, value.shape, lambda at: put(low, made, at, _typed(made, value.at(at))))
     return made
+
+
+def _typed(made: Memory, x: Operand) -> Operand:
+    """Let a new array have the type of what is written to it first."""
+    made.buffer.type = BufferType(x.type)
+    return x
 
 
 def fill_cells(low: Lowering, cells: Cells, items: list[Operand]) -> None:
@@ -201,17 +232,9 @@ def fill_cells(low: Lowering, cells: Cells, items: list[Operand]) -> None:
         low.env[(cells, k)] = low.b.cast(x, cells.element)
 
 
-def _float(low: Lowering, x: Operand, node: ast.AST) -> Operand:
-    if x.type is not FLOAT:
-        low.refuse(
-            "an array of integers or bools in memory cannot be compiled",
-            node,
-            "make it an array of floats (1.0 * ...), or use it where it is computed",
-        )
-    return x
-
-
 def put(low: Lowering, view: Memory, at: tuple[Operand, ...], value: Operand) -> None:
     """Write an element at indices that are known to be inside."""
-    x = low.b.cast(value, FLOAT)
+    from sciad.compiler.kinds import fitted
+
+    x = fitted(low, value, view.buffer.type.element)
     low.b.effect("store", view.buffer, _position(low, view, at), x)

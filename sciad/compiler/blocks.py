@@ -44,11 +44,12 @@ from sciad.compiler.vecmath.catalogue import BLOCK, CATALOGUE, Entry
 __all__ = ["blocked"]
 
 _ARITHMETIC = ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg")
-_OTHER = ("and", "or", "not", "float", "int", "select", "call", "load")
+_OTHER = ("and", "or", "not", "float", "int", "select", "stop", "call", "load")
 _FREE = frozenset([*COMPARISONS, *_ARITHMETIC, *_OTHER])
 # calls that may be made twice: for an argument in a block and again where the loop goes on
 _CHEAP = frozenset(["abs", "sqrt", "copysign", "floor", "ceil", "trunc", "sign"])
 _CHEAP |= {"maximum", "minimum"}
+_ORDERED = frozenset(["store", "accum", "alloc", "table", "push", "pop"])
 _SHORTEST = 16  # trips below which a loop stays as it is, if they are known
 
 
@@ -115,7 +116,8 @@ def _regular(loop: Loop) -> bool:
     known = isinstance(loop.start, Const) and isinstance(loop.stop, Const)
     if known and abs(loop.stop.value - loop.start.value) < _SHORTEST:
         return False
-    return not any(isinstance(n, Op) and n.code == "check" for n in walk(loop.body))
+    codes = {n.code for n in walk(loop.body) if isinstance(n, Op)}
+    return codes <= _FREE | _ORDERED  # no check, which may leave the loop, and no call of code
 
 
 def _writes(node: Op) -> bool:

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, indexing, whole
+from sciad.compiler import arrays, complex_calls, fancy, indexing, nested, whole
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
-from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, const
+from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const
+from sciad.compiler.kinds import converted, dtype_argument, element_type
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
     Abstract,
     Closure,
+    ComplexOf,
+    Derivative,
     Elements,
     Memory,
     Method,
@@ -77,9 +80,13 @@ def _hashable(value: Any) -> Any:
 
 def attribute_of(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstract:
     """Attribute of a module (or another object that is known at compile time)."""
+    if isinstance(owner, np.ufunc) and hasattr(owner, name):
+        return Object(getattr(owner, name))
     if not isinstance(owner, python_types.ModuleType):
         low.refuse(f"the attribute {name!r} of {owner!r} cannot be compiled", node)
     found = getattr(owner, name, None)
+    if found is None and owner is np and name == "newaxis":
+        return Object(None)
     if found is None:
         low.refuse(f"module {owner.__name__} has no attribute {name!r}", node)
     if scalar_type(found) is not None:
@@ -100,6 +107,10 @@ def call(
     low: Lowering, target: Abstract, args: Arguments, named: dict[str, Abstract], node: ast.Call
 ) -> Abstract:
     """Call anything that can be called."""
+    if isinstance(target, Pythonic):
+        target = nested.reopened(low, target, node)
+    if isinstance(target, Derivative):
+        return nested.call_derivative(low, target, args, named, node)
     if isinstance(target, Pythonic | Closure):
         return low.call(target, args, named, node)
     if isinstance(target, Method):
@@ -107,6 +118,9 @@ def call(
     if not isinstance(target, Object):
         low.refuse("something is called that is not a function", node)
     function = _hashable(target.value)
+    found = complex_calls.call(low, function, args, named, node)
+    if found is not None:
+        return found
     handler = _HANDLERS.get(function)
     if handler is not None:
         return handler(low, args, named, node)
@@ -124,6 +138,10 @@ def call(
 
 def _method(low: Lowering, target: Method, args: Arguments, named, node: ast.Call) -> Abstract:
     owner, name = target.owner, target.name
+    if isinstance(owner, ComplexOf):
+        return complex_calls.method(low, owner, name, args, named, node)
+    if is_scalar(owner) and name == "conjugate" and not args:
+        return owner
     if isinstance(owner, Structure) and owner.is_dict and name in ("values", "items", "keys"):
         keys = [Object(k) if isinstance(k, str) else const(k) for k in owner.items]
         values = list(owner.items.values())
@@ -266,13 +284,14 @@ def _pow(low, args, named, node) -> Abstract:
 
 
 # -- making arrays -------------------------------------------------------------------------------
-def _float_dtype(low, named, node) -> None:
+def _dtype(low, named, node) -> ScalarType | None:
+    """Element type that is asked for; None if none is."""
     dtype = named.pop("dtype", None)
-    allowed = (float, np.float64, np.dtype(float), "float64", "float", "d")
-    if dtype is not None and not (isinstance(dtype, Object) and dtype.value in allowed):
-        low.refuse("an array of another type than float64", node, "leave dtype away")
     if named:
         low.refuse(f"{ast.unparse(node.func)} with {next(iter(named))}=", node)
+    if dtype is None or (isinstance(dtype, Object) and dtype.value is None):
+        return None
+    return dtype_argument(low, dtype, node)
 
 
 def _shape_argument(low, value: Abstract, node) -> tuple[Operand, ...]:
@@ -287,48 +306,61 @@ def _maker(fill: str, value: float | None) -> Callable:
     def make(low, args, named, node) -> Abstract:
         if len(args) == 2:
             named = {**named, "dtype": args[1]}
-        _float_dtype(low, named, node)
+        kind = _dtype(low, dict(named), node) or FLOAT
         shape = _shape_argument(low, args[0], node)
-        return _made(low, shape, fill, None if value is None else const(value), node)
+        return _made(low, shape, fill, None if value is None else const(value), node, kind)
 
     return make
 
 
 def _like(fill: str, value: float | None) -> Callable:
     def make(low, args, named, node) -> Abstract:
-        _exactly(low, args, named, 1, 1, node)
+        kind = _dtype(low, dict(named), node)
+        _exactly(low, args, {}, 1, 1, node)
         model = whole.from_items(low, args[0], node)
+        kind = kind or element_type(low, model)
         shape = arrays.shape_of(low, model, node)
-        return _made(low, shape, fill, None if value is None else const(value), node)
+        return _made(low, shape, fill, None if value is None else const(value), node, kind)
 
     return make
 
 
 def _full(low, args, named, node) -> Abstract:
-    _float_dtype(low, named, node)
+    kind = _dtype(low, dict(named), node)
     value = low.as_scalar(args[1], node)
-    if value.type is not FLOAT:
-        low.refuse("np.full of an integer makes an array of integers", node, "write a float")
-    return _made(low, _shape_argument(low, args[0], node), "empty", value, node)
+    value = value if kind is None else converted(low, value, kind, node)
+    return _made(low, _shape_argument(low, args[0], node), "empty", value, node, value.type)
 
 
-def _made(low, shape, fill: str, value: Operand | None, node) -> Abstract:
-    made = arrays.allocate(low, shape, fill, node)
-    if value is not None and value != const(0.0):
+def _made(low, shape, fill: str, value: Operand | None, node, kind: ScalarType) -> Abstract:
+    made = arrays.allocate(low, shape, fill, node, element=kind)
+    if value is not None:
         indexing.store_all(low, made, value, node)
     return made
 
 
 def _array(low, args, named, node) -> Abstract:
-    _float_dtype(low, named, node)
+    kind = _dtype(low, dict(named), node)
     if is_scalar(args[0]):
         low.refuse("a 0-dimensional array", node, "use the number itself")
-    return indexing.copied(low, whole.from_items(low, args[0], node), node)
+    return cast_array(low, whole.from_items(low, args[0], node), kind, node)
+
+
+def cast_array(low: Lowering, value: Abstract, kind: ScalarType | None, node: ast.AST) -> Abstract:
+    """Make a new array with the same elements, as numbers of `kind`."""
+    if kind is None:
+        return indexing.copied(low, value, node)
+    known = whole.elements(low, value, node)
+    recipe = lambda at: converted(low, known.at(at), kind, node)
+    return arrays.settled(low, Elements(known.shape, recipe), node)
 
 
 def _asarray(low, args, named, node) -> Abstract:
-    _float_dtype(low, named, node)
-    return whole.from_items(low, args[0], node)
+    kind = _dtype(low, dict(named), node)
+    value = whole.from_items(low, args[0], node)
+    if kind is None or element_type(low, value) is kind:
+        return value
+    return cast_array(low, value, kind, node)
 
 
 def _copy(low, args, named, node) -> Abstract:
@@ -339,7 +371,11 @@ def _copy(low, args, named, node) -> Abstract:
 # -- reductions and products ---------------------------------------------------------------------
 def _sum(low, args, named, node) -> Abstract:
     _exactly(low, args, named, 1, 1, node)
-    return whole.reduced(low, args[0], low.b.add, const(0.0), node)
+    from sciad.compiler.arithmetic import arithmetic
+
+    known = whole.elements(low, args[0], node)
+    zero = const(0.0) if element_type(low, known) is FLOAT else const(0)
+    return whole.reduced(low, known, lambda x, y: arithmetic(low, "add", x, y, node), zero, node)
 
 
 def _mean(low, args, named, node) -> Abstract:
@@ -371,6 +407,8 @@ def _dot(low, args, named, node) -> Abstract:
 
 
 def _where(low, args, named, node) -> Abstract:
+    if len(args) == 1 and not named:
+        return TupleOf(tuple(fancy.nonzero(low, args[0], node)))
     _exactly(low, args, named, 3, 3, node)
 
     def choose(test: Operand, yes: Operand, no: Operand) -> Operand:
@@ -378,6 +416,23 @@ def _where(low, args, named, node) -> Abstract:
         return low.b.pure("select", low.b.truth(test), yes, no)
 
     return whole.elementwise(low, choose, args, node)
+
+
+def _flat_nonzero(low, args, named, node) -> Abstract:
+    _exactly(low, args, named, 1, 1, node)
+    if len(whole.elements(low, args[0], node).shape) != 1:
+        low.refuse("np.flatnonzero of an array that is not one-dimensional", node, "ravel it")
+    return fancy.nonzero(low, args[0], node)[0]
+
+
+def _add_at(low, args, named, node) -> Abstract:
+    _exactly(low, args, named, 3, 3, node)
+    if not isinstance(args[0], StaticArray | Memory):
+        low.refuse("np.add.at of something that is not an array", node)
+    parts = args[1].items if isinstance(args[1], TupleOf) else (args[1],)
+    index = tuple(indexing.index_part(low, part, node) for part in parts)
+    fancy.add_at(low, args[0], index, args[2], node)
+    return Object(None)
 
 
 _HANDLERS: dict[Any, Callable] = {
@@ -415,4 +470,8 @@ _HANDLERS: dict[Any, Callable] = {
     np.dot: _dot,
     np.matmul: _dot,
     np.where: _where,
+    **nested.HANDLERS,
+    np.nonzero: _where,
+    np.flatnonzero: _flat_nonzero,
+    np.add.at: _add_at,
 }

@@ -3,7 +3,8 @@
 Names are the user's where they exist; each statement carries the line it comes from. A pure value
 with one reader is written into the reader's expression. Loop-carried values live in one variable;
 a value that exists only to become that variable's next state is computed right into it. The tape
-(see `runtime`) lives in the local integers `tape`, `room` and `top`; every exit frees it.
+(see `runtime`) lives in the local integers `tape`, `room` and `top`; every exit frees it. What is
+called (`invoke`) is written by `emit_calls`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sciad.compiler.blocks import blocked
+from sciad.compiler.emit_calls import Call, write_callees
+from sciad.compiler.invoke import Callee, uses_tape
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -31,6 +34,7 @@ from sciad.compiler.ir import (
     walk,
 )
 from sciad.compiler.naming import Names, coalesce
+from sciad.compiler.tapes import refuse_tapes, suffix, tape_of
 from sciad.compiler.tapesize import frames_per_iteration
 from sciad.compiler.vecmath.catalogue import EXTREMA
 
@@ -54,7 +58,8 @@ _INFIX = {
     "or": ("or", 1),
 }
 _ATOM = 9
-_PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call"}
+_DTYPES = {FLOAT: "", INT: ", dtype=np.int64", BOOL: ", dtype=np.bool_"}
+_PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call", "stop"}
 _INDENT = "    "
 _LONGEST = 60
 _FACTOR = re.compile(r"[\w.]+")
@@ -64,14 +69,18 @@ OUT_OF_MEMORY = -1
 
 @dataclass
 class Emitted:
-    """Statements of a function body; `failures` gives each positive status its meaning."""
+    """Statements of a function body; `failures` gives each positive status its meaning.
+
+    `tables` are statements of the module: arrays of known ints or bools.
+    """
 
     params: list[str]
     lines: list[str]
     results: list[str]
     failures: list[object] = field(default_factory=list)
     uses_tape: bool = False
-    vectorised: set[str] = field(default_factory=set)
+    functions: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
 
 
 def literal(constant: Const) -> str:
@@ -99,28 +108,53 @@ def emit(function: Function, filename: str = "", exit_values: str = "") -> Emitt
     Emitted
         Body lines (indented once, without the final return) and the names of the results.
     """
-    return _Emitter(blocked(function), filename, exit_values).run()
+    failures: list[object] = []
+    calls, functions = write_callees(function, filename, failures, _Emitter)
+    emitter = _Emitter(function, filename, exit_values, failures, calls)
+    emitted = emitter.run()
+    emitted.functions = functions
+    return emitted
 
 
 class _Emitter:
-    def __init__(self, function: Function, filename: str, exit_values: str):
-        self.function = function
+    def __init__(
+        self,
+        function: Function,
+        filename: str,
+        exit_values: str,
+        failures: list[object],
+        calls: dict[Callee, Call],
+        depth: str = "",
+    ):
+        self.function = function = blocked(function)
         self.filename = filename
-        self.failures: list[object] = []
+        self.failures = failures
         self.exit_values = exit_values
+        self.calls = calls
+        self.depth = depth  # of a callee: the name of its parameter
         self.names = Names()
         self.lines: list[str] = []
+        self.tables: list[str] = []
         self.indent = _INDENT
         self.location: Location | None = None
         self.readers: dict[Value, int] = {}
         self.pending: dict[Value, tuple[str, int]] = {}
         self.reserved: set[int] = set()
-        self.vectorised: set[str] = set()
         for node in walk(function.body):
             self.count(operands(node))
         self.count(function.results)
-        codes = {n.code for n in walk(function.body) if isinstance(n, Op)}
-        self.uses_tape = "push" in codes
+        pushes = [n for n in walk(function.body) if isinstance(n, Op) and n.code == "push"]
+        pops = [n for n in walk(function.body) if isinstance(n, Op) and n.code == "pop"]
+        tapes = {tape_of(n.attr) for n in (*pushes, *pops)}
+        if calls and uses_tape(function):
+            tapes.add(0)  # which the callees use, too
+        self.tapes = sorted(tapes)
+        self.uses_tape = bool(self.tapes)
+        if (calls or depth) and any(self.tapes):
+            refuse_tapes(function)
+        for end in map(suffix, self.tapes):
+            self.names.used.update((f"tape{end}", f"room{end}", f"top{end}"))
+        self.names.used.update(call.name for call in calls.values())
 
     def count(self, items: tuple[Operand, ...]) -> None:
         for operand in items:
@@ -129,14 +163,16 @@ class _Emitter:
 
     def run(self) -> Emitted:
         params = [self.names.of(p) for p in self.function.params]
-        if self.uses_tape:
-            self.line("tape, room, top = 0, 0, 0")
+        ends = [] if self.depth else list(map(suffix, self.tapes))
+        zeros = "0, 0, 0" if not self.calls else "np.int64(0), np.int64(0), np.int64(0)"
+        for end in ends:
+            self.line(f"tape{end}, room{end}, top{end} = {zeros}")
         self.region(self.function.body)
         results = [self.text(r) for r in self.function.results]
-        if self.uses_tape:
-            self.line("tape_free(tape)")
-        parts = (params, self.lines, results, self.failures, self.uses_tape)
-        return Emitted(*parts, self.vectorised)
+        for end in ends:
+            self.line(f"tape_free(tape{end})")
+        failures, tape = self.failures, self.uses_tape
+        return Emitted(params, self.lines, results, failures, tape, tables=self.tables)
 
     # -- text ----------------------------------------------------------------------------------
     def line(self, text: str) -> None:
@@ -174,11 +210,12 @@ class _Emitter:
         if code == "select":
             yes, no = (self.text(a, 1) for a in args[1:])
             return f"{yes} if {self.text(args[0], 1)} else {no}", 0
+        if code == "stop":
+            return self.text(args[0], _ATOM), _ATOM
         if code == "call":
             module, name = node.attr
             inner = ", ".join(self.text(a) for a in args)
             if node.attr in EXTREMA:
-                self.vectorised.add(f"vec_{name}")
                 return f"vec_{name}({inner})", _ATOM
             return (f"{name}({inner})" if module == "" else f"{module}.{name}({inner})"), _ATOM
         if code == "float" and args[0].type is BOOL:  # Numba has no float(bool)
@@ -315,16 +352,20 @@ class _Emitter:
 
     def _map(self, node: Op) -> None:
         *blocks, count = (self.text(a) for a in node.args)
-        self.vectorised.update(("vec_block", f"vec_{node.attr.name}"))
         self.line(f"vec_{node.attr.name}({', '.join(blocks)}, {count})")
 
     def _alloc(self, node: Op) -> None:
         if node.attr == "block":
             self.line(f"{self.names.of(node.out)} = vec_block()")
             return
-        element = ", dtype=np.int64" if node.out.type.element is INT else ""
+        element = _DTYPES[node.out.type.element]
         size = self.text(node.args[0])
         self.line(f"{self.names.of(node.out)} = np.{node.attr}({size}{element})")
+
+    def _table(self, node: Op) -> None:
+        dtype, values = node.attr
+        name = self.names.of(node.out)
+        self.tables.append(f"{name} = np.array({list(values)!r}, dtype=np.{dtype})")
 
     def _load(self, node: Op) -> None:
         buffer, index = (self.text(a) for a in node.args)
@@ -348,52 +389,77 @@ class _Emitter:
         self.line(f"if not ({self.text(node.args[0])}):")
         self.leave(status)
 
-    def leave(self, status: int) -> None:
+    def leave(self, status: int | str, freed: str | None = None) -> None:
         inner = self.indent + _INDENT
-        if self.uses_tape and status != OUT_OF_MEMORY:
-            self.lines.append(f"{inner}tape_free(tape)")
+        for end in map(suffix, [] if self.depth else self.tapes):
+            if end != freed:
+                self.lines.append(f"{inner}tape_free(tape{end})")
         self.lines.append(f"{inner}return {status}{self.exit_values}")
+
+    def _invoke(self, node: Op) -> None:
+        call = self.calls[node.attr]
+        shown = [_typed(a, self.text(a)) for a in node.args]
+        depth = f"{self.depth} + 1" if self.depth else "np.int64(1)"
+        outs = [self.names.of(out) for out in node.outs]
+        self.line(call.statement(depth, shown, outs))
+        self.line("if status != 0:")
+        self.leave("status")
 
     # -- tape ----------------------------------------------------------------------------------
     def reserve(self, node: Loop) -> None:
         """Room for all iterations at once, if each pushes the same number of slots."""
-        slots = frames_per_iteration(node)
-        if not slots:
-            return
+        for tape in self.tapes:
+            slots = frames_per_iteration(node, tape)
+            if slots:
+                self.reserve_on(tape, slots, node)
+
+    def reserve_on(self, tape: int, slots: int, node: Loop) -> None:
         step = self.text(node.step)
         if step == "1":
             start = "" if node.start == Const(0, INT) else f" - {self.text(node.start, 6)}"
             trips = f"max(0, {self.text(node.stop)}{start})"
         else:
             trips = f"len({self.range(node)})"
-        self.grow(f"{slots} * {trips}")
+        self.grow(f"{slots} * {trips}", suffix(tape))
         self.reserved.update(
-            id(n) for n in walk(node.body) if isinstance(n, Op) and n.code == "push"
+            id(n)
+            for n in walk(node.body)
+            if isinstance(n, Op) and n.code == "push" and tape_of(n.attr) == tape
         )
 
-    def grow(self, slots: str) -> None:
+    def grow(self, slots: str, end: str) -> None:
         self.location = None
-        self.line(f"if top + {slots} > room:")
+        self.line(f"if top{end} + {slots} > room{end}:")
         outer, self.indent = self.indent, self.indent + _INDENT
-        self.line(f"tape, room = tape_grow(tape, room, top + {slots})")
-        self.line("if tape == 0:")
-        self.leave(OUT_OF_MEMORY)
+        self.line(f"tape{end}, room{end} = tape_grow(tape{end}, room{end}, top{end} + {slots})")
+        self.line(f"if tape{end} == 0:")
+        self.leave(OUT_OF_MEMORY, end)
         self.indent = outer
 
     def _push(self, node: Op) -> None:
+        end = suffix(tape_of(node.attr))
         if id(node) not in self.reserved:
-            self.grow(str(len(node.args)))
+            self.grow(str(len(node.args)), end)
         for k, arg in enumerate(node.args):
             kind = "" if arg.type is FLOAT else "_int"
-            self.line(f"tape_put{kind}(tape, {_offset(k)}, {self.text(arg)})")
-        self.line(f"top += {len(node.args)}")
+            self.line(f"tape_put{kind}(tape{end}, {_offset(k, end)}, {self.text(arg)})")
+        self.line(f"top{end} += {len(node.args)}")
 
     def _pop(self, node: Op) -> None:
-        self.line(f"top -= {len(node.outs)}")
+        end = suffix(tape_of(node.attr))
+        self.line(f"top{end} -= {len(node.outs)}")
         for k, out in enumerate(node.outs):
             kind = "" if out.type is FLOAT else "_int"
             truth = " != 0" if out.type is BOOL else ""
-            self.line(f"{self.names.of(out)} = tape_get{kind}(tape, {_offset(k)}){truth}")
+            slot = f"tape{end}, {_offset(k, end)}"
+            self.line(f"{self.names.of(out)} = tape_get{kind}({slot}){truth}")
+
+
+def _typed(operand: Operand, text: str) -> str:
+    """Source of an argument; Numba compiles another version for a literal integer or bool."""
+    if not isinstance(operand, Const) or operand.type is FLOAT:
+        return text
+    return f"np.int64({text})" if operand.type is INT else f"np.bool_({text})"
 
 
 def _bare(text: str) -> str:
@@ -405,5 +471,5 @@ def _bare(text: str) -> str:
         text = shorter
 
 
-def _offset(k: int) -> str:
-    return f"top + {k}" if k else "top"
+def _offset(k: int, end: str) -> str:
+    return f"top{end} + {k}" if k else f"top{end}"

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, calls, indexing, whole
+from sciad.compiler import arrays, calls, complex_calls, complexes, indexing, whole
 from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.kinds import dtype_of, element_type
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
     Abstract,
     Closure,
+    ComplexOf,
     Elements,
     ListOf,
     Memory,
@@ -63,8 +65,8 @@ def evaluate(low: Lowering, node: ast.expr) -> Abstract:
 
 def _constant(low: Lowering, node: ast.Constant) -> Abstract:
     value: Any = node.value
-    if isinstance(node.value, complex):
-        low.refuse("complex numbers cannot be compiled", node)
+    if isinstance(value, complex):
+        return ComplexOf(const(value.real), const(value.imag))
     return Object(value) if scalar_type(value) is None else const(value)
 
 
@@ -81,7 +83,7 @@ def _binary(low: Lowering, node: ast.BinOp) -> Abstract:
 
 def _before(low: Lowering, value: Abstract, later: ast.expr) -> Abstract:
     """Carry out a recipe before something that might write to what it reads."""
-    if isinstance(value, Elements) and calls.may_write(low, later):
+    if isinstance(value, Elements | ComplexOf) and calls.may_write(low, later):
         return arrays.settled(low, value, later)
     return value
 
@@ -90,6 +92,8 @@ def binary(
     low: Lowering, kind: type[ast.operator], a: Abstract, b: Abstract, node: ast.AST
 ) -> Abstract:
     """Apply a binary operator to any two values."""
+    if isinstance(a, ComplexOf) or isinstance(b, ComplexOf):
+        return complexes.binary(low, kind, a, b, node)
     listed = any(isinstance(x, TupleOf | ListOf) for x in (a, b))
     if listed and not any(isinstance(x, StaticArray | Memory | Elements) for x in (a, b)):
         return _sequences(low, kind, a, b, node)
@@ -102,7 +106,19 @@ def binary(
         low.refuse("a shift operator cannot be compiled", node, "multiply by a power of 2")
     _numeric(low, a, node)
     _numeric(low, b, node)
+    if any(isinstance(x, StaticArray | Memory | Elements) for x in (a, b)):
+        return whole.elementwise(low, lambda x, y: _of_arrays(low, code, x, y, node), [a, b], node)
     return whole.elementwise(low, lambda x, y: arithmetic(low, code, x, y, node), [a, b], node)
+
+
+def _of_arrays(low: Lowering, code: str, x: Operand, y: Operand, node: ast.AST) -> Operand:
+    """Arithmetic of two elements: for two bools NumPy's + is `or`, its * is `and`."""
+    if x.type is BOOL and y.type is BOOL and code != "div":
+        logic = {"add": "or", "mul": "and"}.get(code)
+        if logic is None:
+            low.refuse("this arithmetic on bools", node, "write 1 * mask, or mask.astype(int)")
+        return low.b.pure(logic, x, y)
+    return arithmetic(low, code, x, y, node)
 
 
 def _numeric(low: Lowering, value: Abstract, node: ast.AST) -> None:
@@ -140,7 +156,8 @@ def _filled(low: Lowering, model: ListOf, n: Operand, node: ast.AST) -> Abstract
         low.refuse(
             "a list repeated a number of times known only at run time", node, "use np.full(n, x)"
         )
-    made = arrays.allocate(low, (n,), "zeros", node, is_list=True)
+    kind = items[0].type
+    made = arrays.allocate(low, (n,), "zeros", node, is_list=True, element=kind)
     indexing.store_all(low, made, items[0], node)
     return made
 
@@ -149,13 +166,15 @@ def make_list(low: Lowering, items: list[Abstract], node: ast.AST) -> Abstract:
     """Make a list: variables, or memory if it is indexed by computed indices."""
     if low.site(node) not in low.in_memory:
         return ListOf(low.cells(items, node))
-    if not all(is_scalar(x) and x.type is FLOAT for x in items):
+    kinds = {x.type if is_scalar(x) else None for x in items} or {FLOAT}
+    if None in kinds or len(kinds) > 1:
         low.refuse(
-            "a list of something other than floats is indexed by a computed index",
+            "a list of different types is indexed by a computed index",
             node,
             "make it an array",
         )
-    made: Any = arrays.allocate(low, (const(len(items)),), "empty", node, is_list=True)
+    shape, kind = (const(len(items)),), next(k for k in kinds if k is not None)
+    made: Any = arrays.allocate(low, shape, "empty", node, is_list=True, element=kind)
     for k, x in enumerate(items):
         low.b.effect("store", made.buffer, const(k), x)
     return made
@@ -176,12 +195,26 @@ def _unary(low: Lowering, node: ast.UnaryOp) -> Abstract:
     if isinstance(node.op, ast.Not):
         return low.b.pure("not", condition(low, node.operand))
     value = low.evaluate(node.operand)
+    if isinstance(value, ComplexOf) and isinstance(node.op, ast.UAdd | ast.USub):
+        minus = isinstance(node.op, ast.USub)
+        return complexes.negative(low, value, node) if minus else value
     _numeric(low, value, node)
     if isinstance(node.op, ast.USub):
         return whole.elementwise(low, low.b.neg, [value], node)
     if isinstance(node.op, ast.UAdd):
         return whole.elementwise(low, lambda x: low.b.together(x)[0], [value], node)
-    return low.refuse("~ cannot be compiled", node, "use not, or np.logical_not")
+    return whole.elementwise(low, lambda x: _inverted(low, x, value, node), [value], node)
+
+
+def _inverted(low: Lowering, x: Operand, value: Abstract, node: ast.AST) -> Operand:
+    """~x: `not` for a bool of an array, -x - 1 for an integer."""
+    if x.type is FLOAT:
+        low.refuse("~ of a float", node)
+    if x.type is BOOL:
+        if is_scalar(value) and isinstance(value, Const):
+            low.refuse("~ of a bool of Python's is an integer", node, "use not")
+        return low.b.pure("not", x)
+    return arithmetic(low, "sub", arithmetic(low, "mul", x, const(-1), node), const(1), node)
 
 
 # -- conditions ---------------------------------------------------------------------------------
@@ -195,6 +228,9 @@ def condition(low: Lowering, node: ast.expr) -> Operand:
 def _truth(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     if isinstance(value, Object) and not isinstance(value.value, np.ndarray):
         return const(bool(value.value))
+    if isinstance(value, ComplexOf):
+        nonzero = complexes.compared(low, "ne", value, const(0.0), node)
+        return low.b.truth(low.as_scalar(nonzero, node))
     if isinstance(value, Structure) and not value.is_dict:
         return const(True)
     if isinstance(value, TupleOf | ListOf | Structure):
@@ -275,6 +311,8 @@ def _compared(low: Lowering, op: ast.cmpop, a: Abstract, b: Abstract, node: ast.
         answer = _equal(low, a, b, node)
         return answer if isinstance(op, ast.Eq) else low.b.pure("not", answer)
     code = _COMPARE[type(op)]
+    if isinstance(a, ComplexOf) or isinstance(b, ComplexOf):
+        return complexes.compared(low, code, a, b, node)
     return whole.elementwise(low, lambda x, y: low.b.compare(code, x, y), [a, b], node)
 
 
@@ -351,6 +389,11 @@ def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
     if isinstance(owner, Elements | StaticArray | Memory):
         owner = arrays.settled(low, owner, node)
         return _array_attribute(low, owner, name, node)
+    if isinstance(owner, ComplexOf):
+        found = complex_calls.attribute(low, owner, name, node)
+        return Method(owner, name) if found is None else found
+    if is_scalar(owner) and name in ("real", "imag", "conjugate"):
+        return _of_real(low, owner, name, node)
     if isinstance(owner, Object):
         return calls.attribute_of(low, owner.value, name, node)
     if isinstance(owner, ListOf | Structure | TupleOf):
@@ -375,8 +418,15 @@ def _array_attribute(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abs
         flipped = (owner.shape[::-1], owner.strides[::-1])
         return Memory(owner.buffer, owner.offset, *flipped, owner.writable)
     if name == "dtype":
-        return Object(np.dtype(float))
+        return Object(dtype_of(element_type(low, owner)))
     return Method(owner, name)
+
+
+def _of_real(low: Lowering, owner: Operand, name: str, node: ast.AST) -> Abstract:
+    """Attribute of a real number that complex ones have too."""
+    if name == "conjugate":
+        return Method(owner, name)
+    return owner if name == "real" else low.b.cast(const(0), owner.type)
 
 
 def _subscripted(low: Lowering, node: ast.Subscript) -> Abstract:

@@ -7,6 +7,7 @@ import hashlib
 import types
 from typing import Any
 
+from sciad.compiler.border import RunTimeArray, Table
 from sciad.compiler.frontend import Dependency, follow, python_function
 from sciad.compiler.partials import rule_of
 from sciad.core.rules import Elementwise
@@ -61,6 +62,8 @@ def _constant_key(value: Any) -> str:
         return repr(value)
     if isinstance(value, types.CodeType):
         return code_digest(value)
+    if isinstance(value, RunTimeArray | Table):
+        return repr(value)
     if isinstance(value, tuple | frozenset):
         return repr(
             sorted(map(_constant_key, value))

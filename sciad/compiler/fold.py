@@ -118,6 +118,8 @@ def fold(code: str, args: tuple[Operand, ...], attr: Any = None) -> Operand | No
     """Return the operand an operation reduces to, or None if it has to be executed."""
     if code in ("float", "int") and type_of(args[0]) is (FLOAT if code == "float" else INT):
         return args[0]
+    if code == "stop":
+        return args[0] if isinstance(args[0], Const) else None
     if code != "select" and all(isinstance(a, Const) for a in args):
         value = _evaluated(code, args, attr)
         if value is not None:

@@ -17,8 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sciad.compiler.border import RunTimeArray, Table
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
+from sciad.compiler.recursion import close
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
@@ -87,16 +89,21 @@ def reached(function: python_types.FunctionType | None, name: str) -> Any:
     return vars(builtins)[name]
 
 
-def abstract_tree(treedef: Any, leaf: Leaf) -> Abstract:
-    """Turn a tree of arguments into an abstract value; `leaf()` gives the next leaf."""
+def abstract_tree(treedef: Any, leaf: Leaf, array: Callable[[Any], Abstract] = Object) -> Abstract:
+    """Turn a tree of arguments into an abstract value.
+
+    `leaf()` gives the next leaf, `array(marker)` an array of ints or bools (see `border`).
+    """
     if not isinstance(treedef, TreeDef):
         value = treedef.value
+        if isinstance(value, RunTimeArray | Table):
+            return array(value)
         return Object(value) if scalar_type(value) is None else const(value)
     if treedef.kind is None:
         return leaf()
     if treedef.kind is tuple and treedef.meta == "constant":
-        return abstract_tree(treedef.children[0], leaf)
-    items = [abstract_tree(child, leaf) for child in treedef.children]
+        return abstract_tree(treedef.children[0], leaf, array)
+    items = [abstract_tree(child, leaf, array) for child in treedef.children]
     if issubclass(treedef.kind, dict):
         keys = [constant.value for constant in treedef.meta[0]]
         return Structure(dict(zip(keys, items, strict=True)), True)
@@ -133,6 +140,7 @@ class Front:
         self.root = Pythonic(root, captures.items)
         self.dependencies: dict[Dependency, None] = {}
         self.captures: dict[int, Pythonic] = {id(root): self.root}
+        self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
         self.register(self.root, set())
 
     def register(self, known: Pythonic, seen: set[int]) -> None:
@@ -234,6 +242,7 @@ class Front:
             low = Lowering(in_memory, self.resolve)
             low.wrap = self.wrap  # type: ignore[method-assign]
             values, args = params(low)
+            low.inputs.update(values)
             place = ast.Constant(None, lineno=_line(self.root.function))
             if self.method is not None:
                 args = [self.root.captured.get("__self__", Missing("self")), *args]
@@ -248,7 +257,8 @@ class Front:
                 continue
             region: Region = low.b.region
             region.results = results
-            return simplify(Function(name, values, region))
+            self.rules = low.rules
+            return simplify(close(Function(name, values, region)))
         raise CompileError("lowering does not come to an end")
 
 

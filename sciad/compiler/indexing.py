@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from sciad.compiler import fancy
 from sciad.compiler.arrays import as_memory, load, over, plus, put, settled, times
-from sciad.compiler.ir import FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.kinds import fitted
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.values import (
     Abstract,
+    ComplexOf,
     Elements,
     ListOf,
     Memory,
@@ -33,7 +36,10 @@ __all__ = [
     "Slice",
     "accumulate",
     "copied",
+    "expanded",
+    "index_part",
     "item",
+    "refuse_caller",
     "sequence",
     "store",
     "store_all",
@@ -115,11 +121,17 @@ def _part(low: Lowering, node: ast.expr) -> Any:
     if isinstance(node, ast.Slice):
         ends = (node.lower, node.upper, node.step)
         return Slice(*(None if e is None else low.scalar(e) for e in ends))
-    value = low.evaluate(node)
+    return index_part(low, low.evaluate(node), node)
+
+
+def index_part(low: Lowering, value: Abstract, node: ast.AST) -> Any:
+    """Take a value as a part of a subscript."""
     if is_scalar(value):
         return low.b.cast(value, INT) if value.type is not FLOAT else value
-    if isinstance(value, Object) and isinstance(value.value, str):
+    if isinstance(value, Object) and (value.value in (None, ...) or isinstance(value.value, str)):
         return value
+    if isinstance(value, StaticArray | Memory | Elements | TupleOf | ListOf):
+        return fancy.array_part(low, value, node)
     return low.refuse(
         f"the index {ast.unparse(node)} cannot be compiled",
         node,
@@ -132,6 +144,12 @@ def item(
 ) -> Abstract:
     """owner[index]; `inside` says that the index is known to be valid."""
     owner = settled(low, owner, node)
+    if isinstance(owner, ComplexOf) and not is_scalar(owner.re):
+        found = [item(low, part, index, node, inside) for part in (owner.re, owner.im)]
+        return ComplexOf(*found)
+    if fancy.is_fancy(index):
+        _expect_array(low, owner, node)
+        return fancy.item(low, owner, index, node)
     if isinstance(owner, TupleOf):
         return _of_tuple(low, owner, index, node)
     if isinstance(owner, Structure) and owner.is_dict:
@@ -153,9 +171,9 @@ def item(
     from sciad.compiler.lower import describe
 
     return low.refuse(
-        f"{describe(owner)} is indexed, which is neither an array of floats nor a structure",
+        f"{describe(owner)} is indexed, which is neither an array nor a structure",
         node,
-        "make it an array of floats; for indices, a tuple of ints",
+        "use an array of float64, int64 or bool",
     )
 
 
@@ -194,10 +212,21 @@ def _list_place(low: Lowering, owner: ListOf, index: tuple, node: ast.AST) -> in
     return known[0] % size
 
 
+def _expect_array(low: Lowering, owner: Abstract, node: ast.AST) -> None:
+    is_list = isinstance(owner, Memory) and owner.is_list
+    if is_list or not isinstance(owner, StaticArray | Memory):
+        low.refuse("something that is not an array is indexed by an array", node)
+
+
 def _known(index: tuple) -> tuple | None:
     """Give the index as NumPy takes it, if all of it is known."""
     parts: list[Any] = []
     for part in index:
+        if fancy.is_fancy((part,)):
+            return None
+        if isinstance(part, Object) and not isinstance(part.value, str):
+            parts.append(part.value)
+            continue
         ends = (part.start, part.stop, part.step) if isinstance(part, Slice) else (part,)
         if not all(e is None or isinstance(e, Const) for e in ends):
             return None
@@ -221,13 +250,18 @@ def _static_item(low: Lowering, owner: StaticArray, known: tuple, node: ast.AST)
 def _view(
     low: Lowering, owner: Memory, index: tuple, node: ast.AST, inside: bool = False
 ) -> Memory:
-    if len(index) > len(owner.shape):
-        low.refuse(f"{len(index)} indices for an array of {len(owner.shape)} dimensions", node)
+    """Find the part of an array in memory that an index without arrays selects."""
+    full = expanded(low, index, len(owner.shape), node)
     if owner.is_list and any(isinstance(part, Slice) for part in index):
         low.refuse("a slice of a list cannot be compiled", node, "use an array")
     offset, shape, strides = owner.offset, [], []
-    full = (*index, *[Slice(None, None, None)] * (len(owner.shape) - len(index)))
-    for part, n, stride in zip(full, owner.shape, owner.strides, strict=True):
+    axes = zip(owner.shape, owner.strides, strict=True)
+    for part in full:
+        if isinstance(part, Object) and part.value is None:
+            shape.append(_ONE)
+            strides.append(_ZERO)
+            continue
+        n, stride = next(axes)
         if isinstance(part, Slice):
             start, count, step = _slice(low, part, n, node)
             offset = low.b.add(offset, times(low, start, stride))
@@ -239,6 +273,18 @@ def _view(
             place = part if inside else _checked(low, part, n, node)
             offset = low.b.add(offset, times(low, place, stride))
     return Memory(owner.buffer, offset, tuple(shape), tuple(strides), owner.writable)
+
+
+def expanded(low: Lowering, index: tuple, ndim: int, node: ast.AST) -> tuple:
+    """Write out `...` and the axes that a subscript leaves away."""
+    dots = [k for k, p in enumerate(index) if isinstance(p, Object) and p.value is ...]
+    given = sum(not (isinstance(p, Object) and p.value in (None, ...)) for p in index)
+    if given > ndim or len(dots) > 1:
+        low.refuse(f"{given} indices for an array of {ndim} dimensions", node)
+    more = (Slice(None, None, None),) * (ndim - given)
+    if not dots:
+        return (*index, *more)
+    return (*index[: dots[0]], *more, *index[dots[0] + 1 :])
 
 
 def _slice(low, part: Slice, n: Operand, node) -> tuple[Operand, Operand, Operand]:
@@ -297,6 +343,16 @@ def _end(low: Lowering, end: Operand, n: Operand) -> Operand:
 
 def store(low: Lowering, owner: Abstract, index: tuple, value: Abstract, node: ast.AST) -> None:
     """owner[index] = value."""
+    if isinstance(owner, ComplexOf):
+        for part, x in zip((owner.re, owner.im), both_parts(low, value, node), strict=True):
+            store(low, part, index, x, node)
+        return
+    if isinstance(value, ComplexOf) and not isinstance(owner, ListOf):
+        _refuse_complex(low, node)
+    if fancy.is_fancy(index):
+        _expect_array(low, owner, node)
+        fancy.store(low, owner, index, value, node)
+        return
     if isinstance(owner, ListOf):
         place = _list_place(low, owner, index, node)
         low.set_cell(owner.cells, place, settled(low, value, node), node)
@@ -316,6 +372,7 @@ def store(low: Lowering, owner: Abstract, index: tuple, value: Abstract, node: a
 
 
 def _store_static(low, owner: StaticArray, known: tuple, value: Abstract, node) -> None:
+    """owner[known] = value, for an index known at lowering time."""
     try:
         target = np.asarray(owner.index[known])
     except (IndexError, ValueError) as error:
@@ -323,28 +380,58 @@ def _store_static(low, owner: StaticArray, known: tuple, value: Abstract, node) 
     store_all(low, StaticArray(owner.cells, target), value, node)
 
 
-def store_all(low: Lowering, target: StaticArray | Memory, value: Abstract, node: ast.AST) -> None:
+def store_all(low: Lowering, target: Any, value: Abstract, node: ast.AST) -> None:
     """target[...] = value, with broadcasting; the value is read before anything is written."""
     from sciad.compiler.whole import element_of
 
+    if isinstance(target, ComplexOf):
+        for part, x in zip((target.re, target.im), both_parts(low, value, node), strict=True):
+            store_all(low, part, x, node)
+        return
+    if isinstance(value, ComplexOf):
+        _refuse_complex(low, node)
     if isinstance(target, StaticArray):
         places = list(np.ndindex(target.shape))
         at = element_of(low, value, tuple(const(n) for n in target.shape), node)
         items = [at(tuple(const(int(i)) for i in place)) for place in places]
         for place, x in zip(places, items, strict=True):
             cell = int(target.index[place])
-            low.set_cell(target.cells, cell, low.b.cast(x, FLOAT), node)
+            low.set_cell(target.cells, cell, fitted(low, x, target.cells.element), node)
         return
+    refuse_caller(low, target, node)
+    if not is_scalar(value) and target.shape != ():
+        value = copied(low, value, node)
+    at = element_of(low, value, target.shape, node)
+    over(low, target.shape, lambda place: put(low, target, place, at(place)))
+
+
+def refuse_caller(low: Lowering, target: Memory, node: ast.AST) -> None:
+    """Refuse a write into an argument."""
     if not target.writable:
         low.refuse(
             "an array that belongs to the caller is written to",
             node,
             "work on a copy: x = x.copy()",
         )
-    if not is_scalar(value) and target.shape != ():
-        value = copied(low, value, node)
-    at = element_of(low, value, target.shape, node)
-    over(low, target.shape, lambda place: put(low, target, place, at(place)))
+
+
+def both_parts(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
+    """Both parts of what is stored into a complex array, read before anything is written."""
+    if isinstance(value, TupleOf | ListOf):
+        from sciad.compiler.complex_calls import call
+
+        place: Any = node
+        value = call(low, np.array, [value], {}, place) or value
+    parts = (value.re, value.im) if isinstance(value, ComplexOf) else (value, const(0.0))
+    return [x if is_scalar(x) else copied(low, x, node) for x in parts]
+
+
+def _refuse_complex(low: Lowering, node: ast.AST) -> NoReturn:
+    low.refuse(
+        "a complex value is written into an array of floats",
+        node,
+        "make the array with dtype=complex, or write value.real",
+    )
 
 
 def copied(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
@@ -358,14 +445,16 @@ def accumulate(
     low: Lowering, owner: Abstract, index: tuple, change: Abstract, minus: bool, node: ast.AST
 ) -> bool:
     """owner[index] += change as one operation, for an element in memory; whether that applied."""
+    if fancy.is_fancy(index):
+        return False
     if isinstance(owner, StaticArray) and owner.cells.buffer is None and _known(index) is None:
         owner = as_memory(low, owner, node)
     if not isinstance(owner, Memory) or not is_scalar(change) or not owner.writable:
         return False
     view = _view(low, owner, index, node)
-    if view.shape != ():
+    if view.shape != () or view.buffer.type.element is BOOL:
         return False
-    term = low.b.cast(change, FLOAT)
+    term = fitted(low, change, view.buffer.type.element)
     term = low.b.neg(term) if minus else term
     low.b.effect("accum", view.buffer, view.offset, term)
     return True
@@ -375,6 +464,9 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
     """Items of something of known length."""
     if isinstance(value, TupleOf):
         return list(value.items)
+    if isinstance(value, ComplexOf) and not is_scalar(value.re):
+        columns = [sequence(low, part, node) for part in (value.re, value.im)]
+        return [ComplexOf(re, im) for re, im in zip(*columns, strict=True)]
     if isinstance(value, Structure) and value.is_dict:
         return [Object(k) if isinstance(k, str) else const(k) for k in value.items]
     if isinstance(value, ListOf):

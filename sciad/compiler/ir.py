@@ -3,10 +3,10 @@
 A `Function` has parameters and a body `Region`; a region is a list of nodes and the operands it
 hands to whoever contains it. There are three nodes: `Op` (everything straight), `If` and `Loop`.
 Scalars (`FLOAT`, `INT`, `BOOL`) are values in the SSA sense. Memory is made of *buffers*: flat,
-contiguous, distinct pieces of float64 (or int64) memory that are either parameters or made by
-`alloc`. There are no views, no aliases and no buffer-valued joins: the front end resolves views
-into index arithmetic on the buffer they belong to, so two different buffers never overlap and a
-pass that follows memory needs nothing but the buffer's identity. Every pass maps this
+contiguous, distinct pieces of float64, int64 or bool memory that are either parameters or made by
+`alloc` or `table`. There are no views, no aliases and no buffer-valued joins: the front end
+resolves views into index arithmetic on the buffer they belong to, so two different buffers never
+overlap and a pass that follows memory needs nothing but the buffer's identity. Every pass maps this
 representation to itself, hence the passes compose (the tangent of an adjoint is a
 Hessian-vector product).
 
@@ -15,8 +15,10 @@ Operations
     lt le gt ge eq ne and or not                   comparisons and bool arithmetic
     float int                                      conversions
     select(c, a, b)                                both operands are already there
+    stop(x)                                        x without its derivative
     call(args) attr=(module, name)                 an elementwise function, e.g. ("math", "sin")
     alloc(n) attr="zeros"|"empty"                  a new buffer of n elements
+    table attr=(dtype, values)                     a buffer of known ints or bools, read only
     load(b, i)  store(b, i, x)  accum(b, i, x)     element access; accum adds in place
     check(c) attr=Failure                          leave the function with a status unless c
     push(x...) attr=slot   pop() attr=slot         a frame of the tape

@@ -13,11 +13,13 @@ import inspect
 import types
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sciad.compiler import cache
+from sciad.compiler.border import is_integer_array, run_time_arrays
 from sciad.compiler.frontend import python_function
 from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
@@ -27,7 +29,7 @@ from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
 from sciad.core.source import captured
 from sciad.core.tracer import Scalar, any_traced, current, level_of, primal_of, unwrap_constants
-from sciad.core.tree import flatten
+from sciad.core.tree import flatten, unflatten
 
 __all__ = ["JitFunction", "jit"]
 
@@ -104,25 +106,29 @@ class JitFunction:
         return Call(program, leaves, integers).value()
 
     # -- compilation ---------------------------------------------------------------------------
-    def _program(self, args: tuple, kwargs: dict) -> tuple[Program, list[Any], list[int]]:
+    def _program(self, args: tuple, kwargs: dict) -> tuple[Program, list[Any], list[Any]]:
         if kwargs:
             args = self._positional(args, kwargs)
         inputs = captured(self.__wrapped__)
         positions = tuple(k for k, a in enumerate(args) if _is_integer(a))
-        integers = [int(args[k]) for k in positions]
+        integers: list[Any] = [int(args[k]) for k in positions]
+        signature = _plain_signature(args)
         if positions:
             args = tuple(_INTEGER if k in positions else a for k, a in enumerate(args))
         leaves, treedef = flatten((args, inputs))
         leaves = [unwrap_constants(leaf) for leaf in leaves]
-        kinds = tuple(_kind(self, leaf) for leaf in leaves)
+        if any(map(is_integer_array, leaves)):  # arrays of ints made in traced code
+            leaves, treedef = flatten(unflatten(treedef, leaves))
+        treedef, arrays = run_time_arrays(treedef)
+        integers += arrays
+        leaves, kinds = _split(self, leaves)
         key = (treedef, kinds, positions)
         program = self._programs.get(key)
         if program is None or not program.watch.holds(self.__wrapped__):
             program = Program(self.__wrapped__, self.__wrapped__, treedef, kinds, positions)
             program.load("value")
             self._programs[key] = program
-        signature = None if inputs else _plain_signature(args)
-        if signature is not None:
+        if signature is not None and not inputs:
             self._plain[signature] = program
         return program, leaves, integers
 
@@ -182,6 +188,8 @@ def _plain_signature(args: tuple) -> tuple[Any, ...] | None:
             found.append(kind)
         elif kind is np.ndarray and arg.dtype is _FLOAT64 and arg.ndim:
             found.append(arg.ndim)
+        elif kind is np.ndarray and is_integer_array(arg):
+            found.append((arg.ndim, arg.dtype.kind))
         else:
             return None
     return tuple(found)
@@ -189,6 +197,28 @@ def _plain_signature(args: tuple) -> tuple[Any, ...] | None:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+
+
+def _split(function: JitFunction, leaves: list[Any]) -> tuple[list[Any], tuple[LeafType, ...]]:
+    """Leaves and their types; a complex leaf becomes two real ones."""
+    found: list[Any] = []
+    kinds: list[LeafType] = []
+    for leaf in leaves:
+        if type(leaf) is not float and np.iscomplexobj(primal_of(leaf)):
+            for part, take in (("real", np.real), ("imag", np.imag)):
+                found.append(_real_part(take, leaf))
+                kinds.append(replace(_kind(function, found[-1]), part=part))
+        else:
+            found.append(leaf)
+            kinds.append(_kind(function, leaf))
+    return found, tuple(kinds)
+
+
+def _real_part(take: Callable[[Any], Any], leaf: Any) -> Any:
+    if any_traced([leaf]):
+        return call(take, leaf)
+    part = take(leaf)
+    return float(part) if np.ndim(part) == 0 else part
 
 
 def _kind(function: JitFunction, leaf: Any) -> LeafType:
@@ -200,7 +230,7 @@ def _kind(function: JitFunction, leaf: Any) -> LeafType:
         raise CompileError(
             f"{function.__qualname__} got an argument that cannot be compiled",
             where=f"{code.co_filename}:{code.co_firstlineno}",
-            hint="arguments are real numbers and real arrays of up to 3 dimensions",
+            hint="arguments are real numbers and arrays (float, int64, bool) of up to 3 dimensions",
         )
     return kind
 

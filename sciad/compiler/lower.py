@@ -3,8 +3,8 @@
 A function is executed on abstract values (see `values`): names live in one flat environment, keyed
 by frame and name; elements of local arrays and lists live there too, keyed by storage and number,
 so that branches and loops join them like any other name. Calls are inlined, which resolves aliases
-between caller and callee; recursion is refused. Statements are in `statements`, expressions in
-`expressions`, what happens where paths meet in `merge`.
+between caller and callee; functions that call themselves are in `recursion`. Statements are in
+`statements`, expressions in `expressions`, what happens where paths meet in `merge`.
 
 Storage begins as variables. If an element is addressed by an index that is only known at run time,
 lowering starts again with that storage in memory (`Restart`).
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import expressions, statements
+from sciad.compiler import expressions, recursion, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
 from sciad.compiler.ir import FLOAT, Const, Failure, Location, Operand, ScalarType, Value, const
@@ -29,6 +29,7 @@ from sciad.compiler.values import (
     Abstract,
     Cells,
     Closure,
+    ComplexOf,
     ListOf,
     Missing,
     Object,
@@ -98,6 +99,9 @@ class Lowering:
         self.site_prefix: tuple = ()
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
+        self.calls = recursion.Calls()
+        self.inputs: set[Value] = set()  # parameters of the whole program
+        self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
 
     # -- errors and places ---------------------------------------------------------------------
     @property
@@ -158,13 +162,18 @@ class Lowering:
             self.env[(cells, k)] = item
         return cells
 
-    def static_array(self, items: list[Operand], shape: tuple[int, ...], node: ast.AST):
+    def static_array(
+        self, items: list[Operand], shape: tuple[int, ...], node: ast.AST, element=FLOAT
+    ) -> StaticArray:
         """Make an array of known shape whose elements are variables."""
-        cells = self.cells([self.b.cast(x, FLOAT) for x in items], node)
+        cells = self.cells([self.b.cast(x, element) for x in items], node)
+        cells.element = element
         return StaticArray(cells, np.arange(cells.size).reshape(shape))
 
     def cell(self, cells: Cells, k: int, env: dict | None = None) -> Abstract:
         """Element of a storage."""
+        if cells.known is not None:
+            return cells.known[k]
         if cells.buffer is not None:
             return self.b.load(cells.buffer, const(cells.offset + k))
         return (self.env if env is None else env)[(cells, k)]
@@ -177,12 +186,6 @@ class Lowering:
 
     def writable(self, cells: Cells, node: ast.AST) -> None:
         """Refuse writes into arguments and into storage that has been joined with another."""
-        if cells.element is not FLOAT:
-            self.refuse(
-                "an array of integers or bools is written to",
-                node,
-                "make it an array of floats: write 0.0 for 0",
-            )
         if cells.buffer is not None:
             self.refuse(
                 "an array that belongs to the caller is written to",
@@ -195,6 +198,7 @@ class Lowering:
                 node,
                 "work on a copy, or keep one array and overwrite its elements",
             )
+        recursion.own(self, cells, node)
 
     def wrap(self, value: Any, module: str, name: str) -> Abstract:
         """Abstract value of an object found in a module; replaced by the front end."""
@@ -209,27 +213,44 @@ class Lowering:
         node: ast.AST,
     ) -> Abstract:
         """Execute a Python function in place."""
-        if isinstance(target, Closure):
-            tree: Any = target.node
-            outer = target.frame
-            filename, function = outer.filename, tree
-            resolve = lambda name: self.outer(outer, name)
-            defaults = list(target.defaults)
-        else:
-            tree, filename = self.source(target, node)
-            function = target.function.__code__
-            resolve = lambda name: self.resolve_global(target, name)
-            defaults = self.defaults(target)
-        if any(f.function is function for f in self.frames) or len(self.frames) > _DEEPEST:
-            self.refuse("a function that calls itself cannot be compiled", node, "use a loop")
+        made = self.target(target, node)
+        tree = made.tree
+        if recursion.marker(tree, made.filename) in self.in_memory:
+            return recursion.invoke(self, made, args, named, node)
+        if any(f.function is made.identity for f in self.frames):
+            raise Restart(recursion.marker(tree, made.filename))
+        if len(self.frames) > _DEEPEST:
+            self.refuse("calls are nested too deeply", node, "use a loop")
         place = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
         site = (*(self.frames[-1].site if self.frames else ()), place, *self.site_prefix)
-        frame = Frame(filename, function, _local_names(tree), resolve, site)
-        self.home = self.home or filename
-        values = self.arguments(tree, args, named, defaults, node)
-        self.frames.append(frame)
+        self.home = self.home or made.filename
+        values = self.arguments(tree, args, named, made.defaults, node)
         location, prefix = self.b.location, self.site_prefix
         self.site_prefix = ()
+        result = self.run(made, values, site)
+        self.b.location, self.site_prefix = location, prefix
+        return const(0.0) if self.dead else result
+
+    def target(self, target: Pythonic | Closure, node: ast.AST) -> recursion.Target:
+        """Find what is needed to run a function."""
+        if isinstance(target, Closure):
+            outer = target.frame
+            resolve = lambda name: self.outer(outer, name)
+            defaults = list(target.defaults)
+            inner = target.node
+            token = outer.site
+            return recursion.Target(inner, outer.filename, inner, token, resolve, defaults, outer)
+        tree, filename = self.source(target, node)
+        resolve = lambda name: self.resolve_global(target, name)
+        code = target.function.__code__
+        token, defaults = id(target.function), self.defaults(target)
+        return recursion.Target(tree, filename, code, token, resolve, defaults)
+
+    def run(self, target: recursion.Target, values: dict[str, Abstract], site: tuple) -> Abstract:
+        """Execute the body of a function in a frame of its own; gives what it returns."""
+        tree = target.tree
+        frame = Frame(target.filename, target.identity, _local_names(tree), target.resolve, site)
+        self.frames.append(frame)
         for name, value in values.items():
             self.bind(name, value)
         self.bind(VALUE, UNSET)
@@ -246,8 +267,7 @@ class Lowering:
         for key in [k for k in self.env if k[0] == frame.serial]:
             del self.env[key]
         self.frames.pop()
-        self.b.location, self.site_prefix = location, prefix
-        return const(0.0) if self.dead else result
+        return result
 
     def source(self, target: Pythonic, node: ast.AST) -> tuple[Any, str]:
         """Find the tree of a function and its file, or refuse."""
@@ -326,6 +346,12 @@ class Lowering:
         """Take an abstract value as a scalar; a 0-dimensional array counts."""
         if isinstance(value, StaticArray) and value.shape == ():
             value = self.cell(value.cells, int(value.index))
+        if isinstance(value, ComplexOf):
+            self.refuse(
+                "a complex number stands where a real one is needed",
+                node,
+                "take .real, .imag or abs(...)",
+            )
         if not isinstance(value, Const | Value):
             integers = isinstance(value, Object) and isinstance(value.value, np.ndarray)
             hint = "make it an array of floats: .astype(float)" if integers else None
@@ -342,6 +368,8 @@ def describe(value: Abstract) -> str:
         return f"the object {name}"
     if isinstance(value, ListOf):
         return "a list"
+    if isinstance(value, ComplexOf):
+        return "a complex number" if isinstance(value.re, Const | Value) else "a complex array"
     return {
         "TupleOf": "a tuple or list",
         "Structure": "a structure",

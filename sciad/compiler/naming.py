@@ -16,6 +16,9 @@ _TAKEN = frozenset(
         "tape",
         "room",
         "top",
+        "depth",
+        "status",
+        "which",
         "range",
         "max",
         "len",
@@ -124,7 +127,7 @@ def _last_effective_read(region: Region, variable: Value) -> int:
             if not _mentions(node, value):
                 continue
             last = max(last, position[id(node)])
-            if not isinstance(node, Op) or node.code in ("load", "pop") or not node.outs:
+            if not isinstance(node, Op) or node.code in ("load", "pop", "invoke") or not node.outs:
                 continue
             if node.out not in seen:
                 seen.add(node.out)

@@ -21,6 +21,7 @@ import numpy as np
 from sciad.compiler import cache
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import over, owns_buffer, settled, shape_of
+from sciad.compiler.border import table_array, tables
 from sciad.compiler.emit import Emitted, emit
 from sciad.compiler.fingerprint import (
     Unknown,
@@ -85,7 +86,7 @@ class NativeFunction:
         self.function = function
         self.n = n
         self.n_out = n_out
-        self.treedef = treedef
+        self.treedef = tables(treedef)
         self.shapes = shapes
         self.size = int(sum(int(np.prod(s, dtype=np.int64)) for s in shapes))
         self.modules: dict[str, Any] = {}
@@ -146,7 +147,7 @@ class NativeFunction:
         program = self.derived(kind)
         path = cache.write(f"{self.name}_{kind}", self.text(kind, program))
         front, primal = self.front()
-        known = facts(list(front.dependencies), called(program) | called(primal))
+        known = facts(list(front.dependencies), called(program) | called(primal) | front.rules)
         self.watch.add(known, root)
         if key is not None:
             cache.note(key, path, known)
@@ -229,7 +230,7 @@ def _inputs(low: Any, treedef: TreeDef, shapes: tuple, p: Value) -> tuple[Any, A
         number += 1
         return low.b.load(p, const(start), name) if shape == () else _array(p, shape, start)
 
-    whole = abstract_tree(treedef, leaf)
+    whole = abstract_tree(treedef, leaf, lambda table: table_array(low, table))
     return whole.items
 
 
@@ -305,11 +306,12 @@ def _module(
     types = ", ".join("float64" if size is None else _POINTER for _, size in arguments)
     names = ", ".join(name if size is None else f"{name}_" for name, size in arguments)
     views = [f"    {n} = carray({n}_, {size})" for n, size in arguments if size is not None]
-    if not emitted.uses_tape:
+    if not emitted.uses_tape and not emitted.functions:
         views = [v for v in views if _mentioned(v.split()[0], emitted.lines + body)]
-    numba = ["carray", "cfunc"]
+    numba = ["carray", "cfunc", *["njit"] * bool(emitted.functions)]
     lines = [
         *header(owner.function, kind, emitted, numba),
+        *annotated(emitted.functions, owner.function),
         f'@cfunc("int32({types})", cache=True, error_model="numpy")',
         f"def function({names}):",
         *views,
@@ -412,6 +414,7 @@ def native(
     """
     n_out = n if n_out is None else n_out
     leaf_list, treedef = flatten((tuple(args), captured(fun)))
+    treedef = tables(treedef)
     shapes = tuple(_shape(leaf) for leaf in leaf_list)
     root = python_function(getattr(fun, "__func__", fun))
     key = (getattr(root, "__code__", None) or id(fun), treedef, shapes, n, n_out)

@@ -11,10 +11,12 @@ J the Jacobian and H[c] the Hessian of c . f:
 from __future__ import annotations
 
 import builtins
+import operator
 from typing import Any
 
 import numpy as np
 
+from sciad.compiler.border import flat_integers
 from sciad.compiler.integers import LIMIT
 from sciad.compiler.program import Program
 from sciad.core.apply import bind
@@ -26,9 +28,12 @@ __all__ = ["Call", "CallNode", "plain_call"]
 
 
 class Call:
-    """Arguments of one call, in the form compiled code takes."""
+    """Arguments of one call, in the form compiled code takes.
 
-    def __init__(self, program: Program, leaves: list[Any], integers: list[int]):
+    `integers` are the run-time ints, then the arrays of ints and bools.
+    """
+
+    def __init__(self, program: Program, leaves: list[Any], integers: list[Any]):
         self.program = program
         self.shapes = [np.shape(leaf) for leaf in leaves]
         self.arrays = [_flat(x) for x, k in zip(leaves, program.leaves, strict=True) if k.ndim]
@@ -36,11 +41,14 @@ class Call:
             [x for x, k in zip(leaves, program.leaves, strict=True) if not k.ndim]
         )
         lengths = [n for shape in self.shapes for n in shape]
-        self.integers = _int64(lengths, integers)
+        numbers = [n for n in integers if not isinstance(n, np.ndarray)]
+        given = [n for n in integers if isinstance(n, np.ndarray)]
+        self.tables = [flat_integers(n) for n in given]
+        self.integers = _int64(lengths, numbers + [n for x in given for n in x.shape])
 
     def inputs(self) -> list[np.ndarray]:
         """Arguments of the compiled function."""
-        return [self.floats, self.integers, *self.arrays]
+        return [self.floats, self.integers, *self.arrays, *self.tables]
 
     def duals(self, directions: Any) -> list[np.ndarray]:
         """One value for each leaf (None: zero), as float buffers like the inputs."""
@@ -103,7 +111,7 @@ class Split:
         if layout[0] in ("scalar", "array", "memory"):
             self.kinds.append(layout)
         elif layout[0] == "list" and isinstance(layout[1], int):
-            self.kinds.append(("memory", layout[1]))
+            self.kinds.append(("memory", *layout[1:]))
         elif layout[0] == "dict":
             for _, item in layout[1]:
                 self.collect(item)
@@ -131,7 +139,17 @@ class Split:
 
     def is_float(self) -> list[bool]:
         """Which leaves carry a derivative."""
-        return [kind != ("scalar", "int64") and kind != ("scalar", "bool") for kind in self.kinds]
+        return [kind[-1] not in ("int64", "bool") for kind in self.kinds]
+
+    def float_lengths(self, raw: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Lengths of the arrays that carry a derivative, from what compiled code returned."""
+        known = iter(raw[self.scalars + self.buffers :])
+        found: list[Any] = []
+        for kind, is_float in zip(self.kinds, self.is_float(), strict=True):
+            if kind[0] == "memory":
+                mine = [next(known) for _ in range(kind[1])]
+                found += mine if is_float else []
+        return tuple(found)
 
     def packed(self, cotangents: list[Any]) -> list[np.ndarray]:
         """Cotangents of the float leaves: all numbers in one buffer, then one for each array."""
@@ -166,17 +184,23 @@ def plain_call(program: Program, args: tuple, kinds: tuple) -> Any:
     lengths: list[int] = []
     integers: list[int] = []
     arrays: list[np.ndarray] = []
+    tables: list[np.ndarray] = []
     for arg, kind in zip(args, kinds, strict=True):
         if kind is float:
             floats.append(arg)
         elif kind is int:
             integers.append(arg)
+        elif type(kind) is tuple:
+            tables.append(arg)
         else:
             lengths.extend(arg.shape)
             arrays.append(arg if kind == 1 and arg.flags.carray else _flat(arg))
-    raw = program.compiled("value")(np.array(floats, float), _int64(lengths, integers), *arrays)
+    given = integers + [n for x in tables for n in x.shape]
+    more = [flat_integers(x) for x in tables]
+    raw = program.compiled("value")(np.array(floats, float), _int64(lengths, given), *arrays, *more)
     if raw[0]:
-        Call(program, [a for a in args if type(a) is not int], integers).fail("value", int(raw[0]))
+        leaves = [a for a, k in zip(args, kinds, strict=True) if k is float or type(k) is int]
+        Call(program, leaves, [*integers, *tables]).fail("value", int(raw[0]))
     if program.layout[0] == "scalar":
         return raw[1]
     return assembled(program.layout, split_of(program).leaves(raw[1:]))
@@ -214,7 +238,20 @@ def _assembled(layout: Any, leaves: Any) -> Any:
     if isinstance(layout[1], int):
         return list(next(leaves))
     items = [_assembled(item, leaves) for item in layout[1]]
+    if kind == "complex":
+        return _complex(*items)
     return items if kind == "list" else tuple(items)
+
+
+def _complex(re: Any, im: Any) -> Any:
+    """Put a complex number or array together."""
+    if any_traced((re, im)):
+        return call(operator.add, re, call(operator.mul, 1j, im))
+    if np.ndim(re) == 0:
+        return complex(re, im)
+    made = np.empty(np.shape(re), complex)
+    made.real, made.imag = re, im
+    return made
 
 
 def _flat(value: Any) -> np.ndarray:
@@ -230,7 +267,7 @@ def _packed(values: list[Any]) -> np.ndarray:
 class CallNode:
     """The function itself; arguments are its leaves, outputs its float results."""
 
-    def __init__(self, function: Any, program: Program, integers: list[int]):
+    def __init__(self, function: Any, program: Program, integers: list[Any]):
         self.function = function
         self.program = program
         self.integers = integers
@@ -385,9 +422,7 @@ class PushForward:
 
 def _tangent_part(split: Split, raw: tuple) -> Any:
     """Take the last derivative among (results, first tangents, ...)."""
-    results = split.scalars + split.buffers
-    lengths = sum(k[1] for k in split.kinds if k[0] == "memory")
-    duals = split.duals(raw[-_dual_count(split) :], raw[results : results + lengths])
+    duals = split.duals(raw[-_dual_count(split) :], split.float_lengths(raw))
     return tuple(duals) if len(duals) != 1 else duals[0]
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from sciad.compiler import cache
 from sciad.compiler.adjoint import adjoint
-from sciad.compiler.arrays import over, owns_buffer, settled
+from sciad.compiler.arrays import _strides, over, owns_buffer, settled
+from sciad.compiler.border import RunTimeArray
 from sciad.compiler.emit import Emitted, emit
 from sciad.compiler.fingerprint import (
     Unknown,
@@ -28,7 +29,8 @@ from sciad.compiler.fingerprint import (
 )
 from sciad.compiler.frontend import Front, abstract_tree
 from sciad.compiler.integers import LENGTH_BITS
-from sciad.compiler.ir import FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
+from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
+from sciad.compiler.kinds import dtype_of
 from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.simplify import simplify
@@ -37,6 +39,7 @@ from sciad.compiler.tangent import tangent
 from sciad.compiler.types import LeafType
 from sciad.compiler.values import (
     Abstract,
+    ComplexOf,
     ListOf,
     Memory,
     Object,
@@ -80,6 +83,7 @@ class Program:
         self.treedef = treedef
         self.leaves = leaves
         self.integers = integers
+        self.arrays = [c for c in treedef.constants() if isinstance(c, RunTimeArray)]
         self.modules: dict[str, Any] = {}
         self.watch = Watch(root)
         self.front: Front | None = None
@@ -119,6 +123,7 @@ class Program:
         path = cache.write(f"{self.root.__name__}_{kind}", self.text(kind, program))
         calls = called(program) | called(self.program())
         assert self.front is not None
+        calls |= self.front.rules
         known = facts(list(self.front.dependencies), calls)
         self.watch.add(known, self.root)
         if key is not None:
@@ -132,7 +137,7 @@ class Program:
         except Unknown:
             return None
         code = code_digest(self.root.__code__)
-        kinds = [(leaf.ndim, leaf.shape) for leaf in self.leaves]
+        kinds = [(leaf.ndim, leaf.shape, leaf.part) for leaf in self.leaves]
         return digest(cache.compiler_digest(), "jit", kind, code, tree, kinds, self.integers)
 
     # -- programs ------------------------------------------------------------------------------
@@ -152,17 +157,19 @@ class Program:
         s, d = Value("s", BufferType(FLOAT)), Value("d", BufferType(INT))
 
         def params(low: Any) -> tuple[tuple, list[Abstract]]:
-            whole = abstract_tree(self.treedef, _Leaves(low, self.leaves, s, d, buffers))
+            more = [Value(f"n{k}", BufferType(a.element)) for k, a in enumerate(self.arrays)]
+            dims = sum(leaf.ndim for leaf in self.leaves)
+            integers = _Integers(low, d, dims + len(self.integers), more)
+            whole = abstract_tree(self.treedef, _Leaves(low, self.leaves, s, d, buffers), integers)
             args, inputs = whole.items
             front.root.captured.clear()
             front.root.captured.update(inputs.items)
             front.captures = {id(front.root.function): front.root}
             front.register(front.root, set())
-            dims = sum(leaf.ndim for leaf in self.leaves)
             items = list(args.items)
             for k, position in enumerate(self.integers):
                 items[position] = low.b.load(d, const(dims + k))
-            return (s, d, *buffers), items
+            return (s, d, *buffers, *more), items
 
         self.front = front
         return front.lower(self.root.__name__, params, self.finish)
@@ -209,6 +216,7 @@ class Program:
             f"LAYOUT = {self.layout!r}",
             "",
             "",
+            *annotated(emitted.functions, self.function),
             f'@njit("({types})", {options})',
             f"def function({', '.join(emitted.params)}):",
             *annotated(emitted.lines, self.function),
@@ -220,12 +228,14 @@ class Program:
 
 def _blank(kind: Any) -> str:
     if isinstance(kind, BufferType):
-        return "np.empty(0)"
+        return f"np.empty(0, dtype=np.{dtype_of(kind.element)})"
     return {"float64": "0.0", "int64": "0", "bool": "False"}[kind.name]
 
 
 def _numba_type(kind: Any) -> str:
-    return f"{kind.element.name}[::1]" if isinstance(kind, BufferType) else kind.name
+    if not isinstance(kind, BufferType):
+        return kind.name
+    return "boolean[::1]" if kind.element is BOOL else f"{kind.element.name}[::1]"
 
 
 class _Leaves:
@@ -240,23 +250,49 @@ class _Leaves:
         self.lengths = 0
 
     def __call__(self) -> Abstract:
-        leaf, b = next(self.remaining), self.low.b
+        leaf = next(self.remaining)
+        if leaf.part == "real":
+            re = self.real(leaf)
+            return ComplexOf(re, self.real(next(self.remaining)))
+        return self.real(leaf)
+
+    def real(self, leaf: LeafType) -> Abstract:
+        """Make a number or an array of floats."""
+        b = self.low.b
         if leaf.ndim == 0:
             self.floats += 1
             return b.load(self.s, const(self.floats - 1))
-        shape = []
-        for _ in range(leaf.ndim):
-            length = b.load(self.d, const(self.lengths), "n")
-            self.low.bounds[length] = (const(0), _LARGE)
-            self.low.bits[length] = LENGTH_BITS
-            shape.append(length)
-            self.lengths += 1
-        strides: list[Operand] = []
-        step: Operand = const(1)
-        for n in reversed(shape):
-            strides.insert(0, step)
-            step = b.mul(step, n)
-        return Memory(next(self.buffers), const(0), tuple(shape), tuple(strides), False)
+        self.lengths += leaf.ndim
+        shape = _lengths(self.low, self.d, self.lengths - leaf.ndim, leaf.ndim)
+        strides = _strides(self.low, shape)
+        return Memory(next(self.buffers), const(0), shape, strides, False)
+
+
+class _Integers:
+    """Hands out the arrays of ints and bools among the arguments in order."""
+
+    def __init__(self, low: Any, d: Value, place: int, buffers: list[Value]):
+        self.low = low
+        self.d = d
+        self.place = place
+        self.buffers = iter(buffers)
+
+    def __call__(self, marker: RunTimeArray) -> Abstract:
+        shape = _lengths(self.low, self.d, self.place, marker.ndim)
+        self.place += marker.ndim
+        strides = _strides(self.low, shape)
+        return Memory(next(self.buffers), const(0), shape, strides, False)
+
+
+def _lengths(low: Any, d: Value, place: int, ndim: int) -> tuple[Operand, ...]:
+    """Read the shape of an array argument."""
+    shape = []
+    for k in range(ndim):
+        length = low.b.load(d, const(place + k), "n")
+        low.bounds[length] = (const(0), _LARGE)
+        low.bits[length] = LENGTH_BITS
+        shape.append(length)
+    return tuple(shape)
 
 
 class _Results:
@@ -274,6 +310,8 @@ class _Results:
         if is_scalar(value):
             self.scalars.append(self.low.b.cast(value, value.type))
             return ("scalar", value.type.name)
+        if isinstance(value, ComplexOf):
+            return ("complex", [self.layout(value.re), self.layout(value.im)])
         if isinstance(value, TupleOf) and not value.fields:
             return (value.kind.__name__, [self.layout(item) for item in value.items])
         if isinstance(value, ListOf):
@@ -282,15 +320,10 @@ class _Results:
         if isinstance(value, Structure) and value.is_dict:
             return ("dict", [(k, self.layout(item)) for k, item in value.items.items()])
         if isinstance(value, StaticArray):
-            if value.cells.element is not FLOAT:
-                self.low.refuse(
-                    "an array of integers or bools is returned",
-                    self.place,
-                    "return floats: multiply by 1.0",
-                )
+            kind = value.cells.element
             for k in value.index.ravel():
-                self.scalars.append(self.low.b.cast(self.low.cell(value.cells, int(k)), FLOAT))
-            return ("array", value.shape)
+                self.scalars.append(self.low.b.cast(self.low.cell(value.cells, int(k)), kind))
+            return ("array", value.shape) if kind is FLOAT else ("array", value.shape, kind.name)
         if isinstance(value, Memory):
             return self.buffer(value)
         if isinstance(value, Object) and value.value is None:
@@ -307,18 +340,19 @@ class _Results:
         fresh = value if mine else copied_to_memory(self.low, value, self.place)
         self.buffers.append(fresh.buffer)
         self.lengths.extend(fresh.shape)
-        return ("list" if value.is_list else "memory", len(fresh.shape))
+        kind = value.buffer.type.element
+        more = () if kind is FLOAT else (kind.name,)
+        return ("list" if value.is_list else "memory", len(fresh.shape), *more)
 
 
 def copied_to_memory(low: Any, value: Memory, place: Any) -> Memory:
     """Make a contiguous copy in a buffer of its own, whatever its size."""
     known = elements(low, value, place)
     size: Operand = const(1)
-    strides: list[Operand] = []
-    for n in reversed(value.shape):
-        strides.insert(0, size)
+    for n in value.shape:
         size = low.b.mul(size, n)
-    buffer = low.b.alloc(size, "empty", "result")
+    strides = _strides(low, value.shape)
+    buffer = low.b.alloc(size, "empty", "result", value.buffer.type.element)
 
     def put(at: tuple[Operand, ...]) -> None:
         spot: Operand = const(0)
@@ -327,4 +361,4 @@ def copied_to_memory(low: Any, value: Memory, place: Any) -> Memory:
         low.b.effect("store", buffer, spot, known.at(at))
 
     over(low, value.shape, put)
-    return Memory(buffer, const(0), value.shape, tuple(strides), True)
+    return Memory(buffer, const(0), value.shape, strides, True)

@@ -3,10 +3,12 @@
 For every value of the program that the reversed code mentions:
 
 - outside loops it is still there (those of a branch are handed out of the branch);
-- inside a loop it is computed again if that is cheap and needs at most one stored value of its own
-  region; elements of buffers are read again unless they may have been overwritten;
-- otherwise it goes to the tape: all stored values of a region form one frame, pushed at its end and
-  popped at the beginning of its mirror.
+- inside a loop it is stored on the tape or computed again from other values, whatever is cheaper
+  for all of them together (see `cut`); elements of buffers are read again unless they may have
+  been overwritten. A loop that carries two numbers and computes fifty from them stores two.
+
+All stored values of a region form one frame, pushed at its end and popped at the beginning of its
+mirror, where the others are computed again.
 
 Integers that grow by a fixed amount in each iteration are computed from the loop's index. Shadows
 of buffers that a region allocates are allocated at the beginning of its mirror.
@@ -17,10 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sciad.compiler.analysis import Places
+from sciad.compiler.costs import TRIPS, cost_of
+from sciad.compiler.cut import stored
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
     INT,
+    BufferType,
     Const,
     If,
     Loop,
@@ -29,19 +34,23 @@ from sciad.compiler.ir import (
     Region,
     Value,
     const,
+    defined,
     operands,
     walk,
 )
+from sciad.compiler.replay import Replays
+from sciad.compiler.tapes import Slot
 
 __all__ = ["Recall", "substitute"]
 
-_CHEAP = frozenset(
+_PURE = frozenset(
     [
         "add",
         "sub",
         "mul",
         "div",
         "neg",
+        "pow",
         "floordiv",
         "mod",
         "lt",
@@ -56,9 +65,10 @@ _CHEAP = frozenset(
         "float",
         "int",
         "select",
+        "stop",
+        "call",
     ]
 )
-_CHEAP_CALLS = frozenset({"sqrt", "fabs", "abs", "copysign"})
 _FILLERS = {FLOAT: const(0.0), INT: const(0), BOOL: const(False)}
 
 
@@ -75,6 +85,11 @@ class Recall:
         Loop index of the program -> that of the reversed loop.
     shadows : dict
         Buffer allocated by the program -> shadow that has to be allocated.
+    replays : Replays
+        Copies of loop bodies that mirrors begin with.
+    kept : set, optional
+        If the reversed code is a function of its own: the parameters that it is given, too.
+        Everything else goes to the tape then.
     """
 
     def __init__(
@@ -83,86 +98,116 @@ class Recall:
         mirrors: dict[int, Region],
         indices: dict[Value, Value],
         shadows: dict[Value, Value],
+        replays: Replays,
+        kept: set[Value] | None = None,
     ):
+        self.kept = kept
         self.places = places
         self.mirrors = mirrors
         self.indices = indices
         self.shadows = shadows
+        self.replays = replays
         self.known: dict[Value, Operand] = dict(indices)
         self.frames: dict[int, list[Value]] = {}
         self.preludes: dict[int, list[Op]] = {}
         self.regions: dict[int, Region] = {}
+        self.keep: set[Value] = set()
+        self.begins: dict[int, int] = {}
+        self.number = replays.number
 
     def supply(self, reverse: Region) -> None:
         """Complete the reversed code in place."""
         used = {o for node in walk(reverse) for o in operands(node) if isinstance(o, Value)}
         used |= {o for o in reverse.results if isinstance(o, Value)}
+        within = self.replays.within(reverse)
+        used = used.union(*(replay.free() for _, replay in within))
         shadows = [b for b, shadow in self.shadows.items() if shadow in used]
         for buffer in shadows:
             size = self.places.producer[buffer].args[0]
             if isinstance(size, Value):
                 used.add(size)
-        for value in sorted(used & self.places.home.keys(), key=lambda v: v.serial):
-            self.want(value)
+        wanted = used & self.places.home.keys()
+        recipes = self.reachable(wanted)
+        depth = {v: min(len(self.places.loops(self.places.home[v])), 3) for v in recipes}
+        weights = {v: TRIPS ** depth[v] for v in recipes}
+        costs = {
+            v: None if r is None else (self.costly(r, recipes), cost_of(r))
+            for v, r in recipes.items()
+        }
+        self.keep = stored(wanted & recipes.keys(), costs, weights)
+        self.choose(wanted, recipes)
         for buffer in shadows:
             self.allocate(buffer)
         self.write_frames()
         substitute(reverse, self.known)
+        for region, replay in within:
+            here = lambda v, body=replay.body: self.places.root(self.places.home[v]) is body
+            substitute(replay.body, {v: x for v, x in self.known.items() if not here(v)})
+            place = self.begins.get(id(region), 0) + replay.restoring
+            region.nodes[place:place] = replay.body.nodes
 
     # -- decisions -----------------------------------------------------------------------------
-    def want(self, value: Value) -> None:
-        """Make a value available, on the tape if computing it needs several stored values."""
-        if self.available(value):
-            return
-        home = self.places.home[value]
-        own = [leaf for leaf in self.leaves(value) if self.places.home[leaf] is home]
-        if self.recipe(value) is not None and len(own) > 1:
-            self.tape(value)
-        else:
-            self.ensure(value)
+    def reachable(self, wanted: set[Value]) -> dict[Value, Op | None]:
+        """Values that are wanted, or that wanted ones can be computed from, with their recipes."""
+        found: dict[Value, Op | None] = {}
+        front = sorted(wanted, key=lambda v: v.serial)
+        while front:
+            value = front.pop()
+            if value in found or self.available(value):
+                continue
+            if not self.repeated(self.places.home[value]):
+                self.hand_out(value)
+                continue
+            recipe = found[value] = self.recipe(value)
+            if recipe is not None:
+                values = [a for a in recipe.args if isinstance(a, Value)]
+                front += [a for a in values if not isinstance(a.type, BufferType)]
+        return found
 
-    def ensure(self, operand: Operand) -> None:
-        """Make an operand available, computing it again if possible at all."""
-        if isinstance(operand, Const) or self.available(operand):
-            return
-        if not self.places.loops(self.places.home[operand]):
-            self.hand_out(operand)
-            return
-        recipe = self.recipe(operand)
-        if recipe is None:
-            self.tape(operand)
-            return
-        home = self.places.home[operand]
-        for arg in recipe.args:
-            if isinstance(arg, Value):
-                (self.ensure if self.places.home[arg] is home else self.want)(arg)
-        self.known[operand] = recipe.out
-        self.prelude(home).append(recipe)
+    def costly(self, recipe: Op, recipes: dict) -> list[Value]:
+        """Operands of a recipe that have to be stored or computed again themselves."""
+        return [a for a in recipe.args if a in recipes]
+
+    def choose(self, wanted: set[Value], recipes: dict[Value, Op | None]) -> None:
+        """Store or compute again what is needed, in the order of the program."""
+        needed: set[Value] = set()
+        front = list(wanted & recipes.keys())
+        while front:
+            value = front.pop()
+            if value not in needed:
+                needed.add(value)
+                if value not in self.keep:
+                    recipe = recipes[value]
+                    assert recipe is not None
+                    front += self.costly(recipe, recipes)
+        for value in sorted(needed, key=self.places.position):
+            if value in self.keep:
+                self.tape(value)
+            else:
+                recipe = recipes[value]
+                assert recipe is not None
+                self.known[value] = recipe.out
+                self.prelude(self.places.home[value]).append(recipe)
 
     def available(self, value: Value) -> bool:
         """Tell whether the reversed code has a value already."""
-        return value in self.known or self.places.home[value] is self.places.top
+        if self.kept is not None:
+            return value in self.known or value in self.kept
+        return value in self.known or self.places.is_root(self.places.home[value])
 
-    def leaves(self, operand: Operand) -> set[Value]:
-        """Values that would have to be stored in order to compute `operand` again."""
-        if isinstance(operand, Const) or self.available(operand):
-            return set()
-        recipe = self.recipe(operand)
-        if recipe is None or not self.places.loops(self.places.home[operand]):
-            return {operand}
-        return set().union(*map(self.leaves, recipe.args))
+    def repeated(self, region: Region) -> bool:
+        """Tell whether a region's values are gone when the reversed code runs."""
+        return self.kept is not None or bool(self.places.loops(region))
 
     def recipe(self, value: Value) -> Op | None:
         """Find an operation that computes a value again from values of its own or outer regions."""
         node = self.places.producer.get(value)
         if isinstance(node, Op):
             if node.code == "load":
-                there = self.places.home[node.args[0]] is self.places.top
+                there = self.available(node.args[0])
                 repeatable = there and not self.places.written_after(node)
             else:
-                repeatable = node.code in _CHEAP or (
-                    node.code == "call" and node.attr[1] in _CHEAP_CALLS
-                )
+                repeatable = node.code in _PURE
             if repeatable:
                 copy = Value(value.name, value.type)
                 return Op(node.code, node.args, (copy,), node.attr, node.location)
@@ -190,7 +235,8 @@ class Recall:
     def tape(self, value: Value) -> None:
         """Store a value in the frame of its region."""
         home = self.places.home[value]
-        if not self.places.loops(home):
+        assert not isinstance(value.type, BufferType)
+        if not self.repeated(home):
             self.hand_out(value)
             return
         self.prelude(home)
@@ -217,7 +263,11 @@ class Recall:
         home = self.places.home[buffer]
         node = self.places.producer[buffer]
         shadow = Op("alloc", node.args, (self.shadows[buffer],), "zeros", node.location)
-        self.prelude(home).append(shadow)
+        if self.places.is_root(home) and home is not self.places.top:
+            made = [k for k, n in enumerate(home.nodes) if set(node.args) & set(defined(n))]
+            home.nodes.insert(max(made, default=-1) + 1, shadow)
+        else:
+            self.prelude(home).append(shadow)
 
     def write_frames(self) -> None:
         """Insert pushes, pops and recomputation."""
@@ -225,11 +275,12 @@ class Recall:
             frame = self.frames.get(key)
             mirror = self.mirrors[key]
             if frame:
-                slot = len(self.regions[key].nodes), key
+                slot = Slot.fresh(self.number)
                 restored = tuple(self.known[v] for v in frame)
                 self.regions[key].nodes.append(Op("push", tuple(frame), (), slot))
                 prelude.insert(0, Op("pop", (), restored, slot))
             mirror.nodes[:0] = prelude
+            self.begins[id(mirror)] = len(prelude)
 
 
 def substitute(region: Region, known: dict[Value, Operand]) -> None:

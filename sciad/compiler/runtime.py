@@ -13,6 +13,8 @@ import llvmlite.ir as llvm
 from numba import njit, types
 from numba.extending import intrinsic
 
+from sciad.compiler.machine import TAPE_SCOPE, scopes_of
+
 __all__ = ["tape_free", "tape_get", "tape_get_int", "tape_grow", "tape_put", "tape_put_int"]
 
 _realloc = types.ExternalFunction("realloc", types.intp(types.intp, types.intp))
@@ -24,12 +26,18 @@ def _slot(builder, address, index, kind):
     return builder.gep(pointer, [index])
 
 
+def _marked(builder, access):
+    """Say that an access touches the tape only."""
+    access.set_metadata("alias.scope", scopes_of(builder.module, [TAPE_SCOPE]))
+    return access
+
+
 @intrinsic
 def tape_get(typingctx, tape, index):
     """Float in a slot."""
 
     def generate(context, builder, signature, args):
-        return builder.load(_slot(builder, args[0], args[1], llvm.DoubleType()))
+        return _marked(builder, builder.load(_slot(builder, args[0], args[1], llvm.DoubleType())))
 
     return types.float64(types.int64, types.int64), generate
 
@@ -39,7 +47,7 @@ def tape_get_int(typingctx, tape, index):
     """Integer in a slot."""
 
     def generate(context, builder, signature, args):
-        return builder.load(_slot(builder, args[0], args[1], llvm.IntType(64)))
+        return _marked(builder, builder.load(_slot(builder, args[0], args[1], llvm.IntType(64))))
 
     return types.int64(types.int64, types.int64), generate
 
@@ -49,7 +57,9 @@ def tape_put(typingctx, tape, index, value):
     """Write a float into a slot."""
 
     def generate(context, builder, signature, args):
-        builder.store(args[2], _slot(builder, args[0], args[1], llvm.DoubleType()))
+        _marked(
+            builder, builder.store(args[2], _slot(builder, args[0], args[1], llvm.DoubleType()))
+        )
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.float64), generate
@@ -60,7 +70,7 @@ def tape_put_int(typingctx, tape, index, value):
     """Write an integer into a slot."""
 
     def generate(context, builder, signature, args):
-        builder.store(args[2], _slot(builder, args[0], args[1], llvm.IntType(64)))
+        _marked(builder, builder.store(args[2], _slot(builder, args[0], args[1], llvm.IntType(64))))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate

@@ -9,6 +9,7 @@ selection would evaluate both sides, and the derivative of the side not taken ma
 from __future__ import annotations
 
 from sciad.compiler.builder import Builder
+from sciad.compiler.invoke import with_callees, writes
 from sciad.compiler.ir import (
     FLOAT,
     Const,
@@ -27,11 +28,15 @@ from sciad.compiler.ir import (
 
 __all__ = ["remove_dead", "simplify"]
 
-_EFFECTS = frozenset(["store", "accum", "check", "push", "pop"])
+_EFFECTS = frozenset(["store", "accum", "check", "push", "pop", "invoke"])
 
 
 def simplify(function: Function) -> Function:
     """Return an equivalent, smaller program with the same parameters and results."""
+    return with_callees(function, _simplified)
+
+
+def _simplified(function: Function) -> Function:
     for _ in range(2):
         function = _Numbering().run(function)
         remove_dead(function)
@@ -82,7 +87,7 @@ class _Numbering:
     # -- operations ----------------------------------------------------------------------------
     def operation(self, node: Op) -> None:
         args = self.all(node.args)
-        if node.code in _EFFECTS or node.code == "alloc":
+        if node.code in _EFFECTS or node.code in ("alloc", "table"):
             self.effect(node, args)
         elif node.code == "load":
             known = self.loads.setdefault(args[0], {})
@@ -118,6 +123,9 @@ class _Numbering:
                     del known[other]
             if node.code == "store":
                 known[index] = value
+        elif node.code == "invoke":
+            for k in writes(node.attr):
+                self.loads.pop(args[k], None)
 
     def holds(self, condition: Operand) -> bool:
         """Whether a condition is known, or has been checked before; from now on it has."""
@@ -137,6 +145,9 @@ class _Numbering:
         for node in walk(region):
             if isinstance(node, Op) and node.code in ("store", "accum"):
                 self.loads.pop(self.get(node.args[0]), None)
+            elif isinstance(node, Op) and node.code == "invoke":
+                for k in writes(node.attr):
+                    self.loads.pop(self.get(node.args[k]), None)
 
     # -- branches ------------------------------------------------------------------------------
     def branch(self, node: If) -> None:

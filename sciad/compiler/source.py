@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import types
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 from sciad.compiler.cache import compiler_digest, load
 from sciad.compiler.emit import Emitted
 from sciad.compiler.frontend import python_function
+from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import Failure, Function, Op, walk
 from sciad.core.errors import CompileError
 
 __all__ = ["annotated", "called", "header", "home_of", "machine_code"]
 
 _RUNTIME = "tape_free, tape_get, tape_get_int, tape_grow, tape_put, tape_put_int"
+
+_VECTORISED = re.compile(r"\bvec_\w+(?=\()")
+_OURS = ("cfunc", "njit")
 
 
 def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list[str]:
@@ -31,16 +36,18 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
         "import math",
         "",
         "import numpy as np",
-        f"from numba import {', '.join(sorted(numba))}",
+        *(f"from numba import {name}" for name in numba if name not in _OURS),
+        "",
+        f"from sciad.compiler.machine import {', '.join(n for n in numba if n in _OURS)}",
     ]
     if emitted.uses_tape:
-        lines += ["", f"from sciad.compiler.runtime import {_RUNTIME}"]
-    if emitted.vectorised:
-        names = ", ".join(sorted(emitted.vectorised))
-        lines += ["", f"from sciad.compiler.vecmath.kernels import {names}"]
+        lines += [f"from sciad.compiler.runtime import {_RUNTIME}"]
+    names = sorted(set(_VECTORISED.findall("\n".join([*emitted.functions, *emitted.lines]))))
+    if names:
+        lines += [f"from sciad.compiler.vecmath.kernels import {', '.join(names)}"]
     lines += ["", "FAILURES = ["]
     lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
-    return [*lines, "]", "", ""]
+    return [*lines, "]", *emitted.tables, "", ""]
 
 
 def home_of(function: Any) -> str:
@@ -92,5 +99,6 @@ def annotated(lines: list[str], function: Any) -> list[str]:
 
 def called(program: Function) -> set[Any]:
     """Elementwise functions a program calls; their rules belong to what it depends on."""
-    ops = (n for n in walk(program.body) if isinstance(n, Op))
+    bodies = [program.body, *(c.function.body for c in reachable(program))]
+    ops = [n for body in bodies for n in walk(body) if isinstance(n, Op)]
     return {n.attr if n.code == "call" else "pow" for n in ops if n.code in ("call", "pow")}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing
+from sciad.compiler import arrays, indexing, recursion
 from sciad.compiler.calls import may_write
 from sciad.compiler.expressions import binary, condition
 from sciad.compiler.ir import (
@@ -24,6 +25,7 @@ from sciad.compiler.merge import (
     DIFFERENT,
     FROZEN,
     UNSET,
+    as_complex,
     filler,
     is_scalar,
     layout,
@@ -36,6 +38,7 @@ from sciad.compiler.types import join
 from sciad.compiler.values import (
     Abstract,
     Closure,
+    ComplexOf,
     Memory,
     Missing,
     StaticArray,
@@ -56,7 +59,7 @@ def execute(low: Lowering, body: list[ast.stmt]) -> None:
         handler = _HANDLERS.get(type(node))
         if handler is None:
             low.refuse(f"a statement of kind {type(node).__name__} cannot be compiled", node)
-        handler(low, node)
+        recursion.attempt(low, partial(handler, low, node))
 
 
 # -- assignments ---------------------------------------------------------------------------------
@@ -101,7 +104,9 @@ def _augmented(low: Lowering, node: ast.AugAssign) -> None:
     if isinstance(target, ast.Name):
         old = low.read(ast.copy_location(ast.Name(target.id, ast.Load()), target))
         change = low.evaluate(node.value)
-        if isinstance(old, StaticArray | Memory) and not is_scalar(old):
+        if isinstance(old, ComplexOf) and is_scalar(old.re):
+            low.bind(target.id, binary(low, type(node.op), old, change, node))
+        elif isinstance(old, StaticArray | Memory | ComplexOf) and not is_scalar(old):
             new = binary(low, type(node.op), old, change, node)
             indexing.store_all(low, old, new, node)
         elif is_scalar(old):
@@ -188,15 +193,18 @@ def branch(
         return
     location, before = low.at(node), low.env
     sides = []
+    unsettled = False
     for thunk in (then, orelse):
         low.env = dict(before)
         with low.b.inside(Region()) as region:
-            thunk()
+            unsettled |= recursion.attempt(low, thunk)
         sides.append(_Side(region, low.env, low.dead, []))
         low.dead = False
     outs: list[Value] = []
     low.env = _joined(low, before, sides, outs)
     low.dead = all(side.dead for side in sides)
+    if low.dead and unsettled:
+        raise recursion.Unsettled
     for side in sides:
         side.region.results = tuple(side.results)
     first, second = (side.region for side in sides)
@@ -229,6 +237,12 @@ def _join(low, key, a, b, sides, outs, env) -> Abstract:
     for k, side in enumerate(sides):
         if side.dead:
             envs[k] = sides[1 - k].env
+    if is_scalar(a) and isinstance(b, ComplexOf) and is_scalar(b.re):
+        with low.b.inside(sides[0].region):
+            a = as_complex(low, a)
+    elif is_scalar(b) and isinstance(a, ComplexOf) and is_scalar(a.re):
+        with low.b.inside(sides[1].region):
+            b = as_complex(low, b)
     if UNSET in (a, b):
         known = (b, envs[1]) if a is UNSET else (a, envs[0])
         layouts = [layout(*known)] * 2

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from sciad.compiler.analysis import is_float, varied
 from sciad.compiler.builder import Builder
+from sciad.compiler.invoke import Callee, reachable
 from sciad.compiler.ir import (
     FLOAT,
     BufferType,
@@ -27,6 +28,7 @@ from sciad.compiler.ir import (
     walk,
 )
 from sciad.compiler.partials import partial
+from sciad.core.errors import CompileError
 
 __all__ = ["tangent"]
 
@@ -50,16 +52,49 @@ def tangent(function: Function, active: Sequence[Value]) -> Function:
         Takes the parameters, then one dual for each active one; returns the results, then one dual
         for each float result (0.0, or a buffer of zeros, where it does not depend).
     """
-    return _Tangent(function, active).run()
+    calls = _Calls(function, active)
+    return _Tangent(function, active, calls, root=True).run()
+
+
+class _Calls:
+    """What the tangents of a program and of its callees share."""
+
+    def __init__(self, function: Function, active: Sequence[Value]):
+        self.varied = varied(function, active)
+        self.made: dict[Callee, Callee] = {}
+        bodies = [function.body, *(c.function.body for c in reachable(function))]
+        ops = [n for body in bodies for n in walk(body) if isinstance(n, Op)]
+        self.frames = {n.attr: self.live(n) for n in ops if n.code == "push"}
+
+    def live(self, push: Op) -> list[int]:
+        """Positions in a frame that have duals."""
+        pairs = enumerate(push.args)
+        return [k for k, a in pairs if a.type is FLOAT and a in self.varied]
+
+    def of(self, callee: Callee) -> Callee:
+        """Tangent of a callee, one for the whole program."""
+        if callee not in self.made:
+            made = self.made[callee] = callee.version("dot")
+            active = [p for p in callee.function.params if p in self.varied]
+            made.function = self.tangent_of(callee.function, active)
+        return self.made[callee]
+
+    def tangent_of(self, function: Function, active: Sequence[Value]) -> Function:
+        """Make the tangent of the body of a callee."""
+        return _Tangent(function, active, self).run()
 
 
 class _Tangent:
-    def __init__(self, function: Function, active: Sequence[Value]):
+    def __init__(
+        self, function: Function, active: Sequence[Value], calls: _Calls, root: bool = False
+    ):
         self.function = function
         self.active = tuple(active)
-        self.varied = varied(function, active)
+        self.root = root
+        self.moved = self.active if root else ()  # their duals are what the caller gave
+        self.calls = calls
+        self.varied = calls.varied
         self.dual: dict[Value, Operand] = {}
-        self.frames: dict[object, list[int]] = {}
         ops = [n for n in walk(function.body) if isinstance(n, Op)]
         self.producer = {n.outs[0]: n for n in ops if len(n.outs) == 1}
         self.written = {n.args[0] for n in ops if n.code in ("store", "accum")}
@@ -71,7 +106,7 @@ class _Tangent:
         self.region(self.function.body, self.b.region)
         with self.b.inside(self.b.region):
             results = self.function.results
-            extra = [self.result_dual(r) for r in results if is_float(r)]
+            extra = self.result_duals(results)
         self.b.region.results = (*results, *extra)
         params = (*self.function.params, *(self.dual[v] for v in self.active))
         return Function(self.function.name, params, self.b.region)
@@ -85,6 +120,12 @@ class _Tangent:
     def filled(self, operand: Operand) -> Operand:
         dual = self.of(operand)
         return _ZERO if dual is None else dual
+
+    def result_duals(self, results: Sequence[Operand]) -> list[Operand]:
+        """Duals of results: of all floats, or (of a callee) of those that vary at any call."""
+        if self.root:
+            return [self.result_dual(r) for r in results if is_float(r)]
+        return [self.filled(r) for r in results if r in self.varied]
 
     def result_dual(self, result: Operand) -> Operand:
         dual = self.of(result)
@@ -143,6 +184,9 @@ class _Tangent:
 
     # -- operations ----------------------------------------------------------------------------
     def operation(self, node: Op) -> None:
+        if node.code == "invoke":
+            self.invoke(node)
+            return
         before = getattr(self, f"_{node.code}_before", None)
         if before is not None:
             before(node)
@@ -206,16 +250,45 @@ class _Tangent:
         """List the active inputs a value is computed from by plain operations, else None."""
         if isinstance(value, Const) or value not in self.varied:
             return []
-        if value in self.active:
+        if value in self.moved:
             return [value]
         node = self.producer.get(value)
-        if node is None or node.code in ("pop", "alloc"):
+        if node is None or node.code in ("pop", "alloc", "invoke", "table"):
             return None
         if node.code == "load":
             buffer = node.args[0]
-            return [value] if buffer in self.active and buffer not in self.written else None
+            return [value] if buffer in self.moved and buffer not in self.written else None
         parts = [self.inputs(a) for a in node.args]
         return None if None in parts else list(dict.fromkeys(v for p in parts for v in p or ()))
+
+    def invoke(self, node: Op) -> None:
+        """Call the tangent of a callee: arguments, then duals of those that vary at any call."""
+        callee = node.attr.function
+        pairs = zip(node.args, callee.params, strict=True)
+        duals = [self.handed(arg, node) for arg, param in pairs if param in self.varied]
+        moved = [
+            out
+            for out, result in zip(node.outs, callee.results, strict=True)
+            if result in self.varied
+        ]
+        outs = tuple(self.fresh(out) for out in moved)
+        self.dual.update(zip(moved, outs, strict=True))
+        made = self.calls.of(node.attr)
+        where = node.location
+        self.b.region.nodes.append(
+            Op("invoke", (*node.args, *duals), (*node.outs, *outs), made, where)
+        )
+
+    def handed(self, arg: Operand, node: Op) -> Operand:
+        dual = self.of(arg)
+        if dual is None and isinstance(arg.type, BufferType):
+            raise CompileError(
+                f"{node.attr.name} calls itself and is given an array that the direction does not "
+                "move where another call gives one that it moves",
+                where=None if node.location is None else str(node.location),
+                hint="follow the function eagerly (without jit) for this derivative",
+            )
+        return self.filled(arg)
 
     def _alloc(self, node: Op) -> None:
         if node.out in self.varied:
@@ -237,19 +310,22 @@ class _Tangent:
         if self.of(buffer) is not None and self.of(value) is not None:
             self.b.effect("accum", self.of(buffer), index, self.of(value))
 
+    def frame_of(self, node: Op) -> tuple[object, str]:
+        """Slot of the duals of what a push or pop moves."""
+        return node.attr, "dot"
+
     def _push(self, node: Op) -> None:
-        live = [k for k, a in enumerate(node.args) if a.type is FLOAT and a in self.varied]
-        self.frames[node.attr] = live
+        live = self.calls.frames[node.attr]
         if live:
             duals = (self.filled(node.args[k]) for k in live)
-            self.b.effect("push", *duals, attr=(node.attr, "dot"))
+            self.b.effect("push", *duals, attr=self.frame_of(node))
 
     def _pop_before(self, node: Op) -> None:
-        live = self.frames.get(node.attr, [])
+        live = self.calls.frames.get(node.attr, [])
         if live:
             outs = tuple(self.fresh(node.outs[k]) for k in live)
             self.dual.update(zip((node.outs[k] for k in live), outs, strict=True))
-            pop = Op("pop", (), outs, (node.attr, "dot"), node.location)
+            pop = Op("pop", (), outs, self.frame_of(node), node.location)
             self.b.region.nodes.append(pop)
 
     def _pop(self, node: Op) -> None:

@@ -21,6 +21,8 @@ __all__ = [
     "Abstract",
     "Cells",
     "Closure",
+    "ComplexOf",
+    "Derivative",
     "Elements",
     "ListOf",
     "Memory",
@@ -71,8 +73,8 @@ class Structure:
 class Cells:
     """Identity of a mutable piece of storage whose elements are variables.
 
-    Cells of an argument have no variables: element k is read from `buffer[offset + k]`. Arrays of
-    ints or bools (`element`) exist as intermediate results; they cannot be written to.
+    Cells of an argument have no variables: element k is read from `buffer[offset + k]`; those of a
+    table are `known`.
     """
 
     def __init__(self, size: int, site: object, buffer: Value | None = None, offset: int = 0):
@@ -82,6 +84,7 @@ class Cells:
         self.offset = offset
         self.frozen: str | None = None
         self.element = FLOAT
+        self.known: list[Operand] | None = None
         self.serial = next(_serial)
 
 
@@ -126,6 +129,14 @@ class Elements:
 
 
 @dataclass(frozen=True, eq=False)
+class ComplexOf:
+    """A complex number or array: two real ones of the same shape."""
+
+    re: Abstract
+    im: Abstract
+
+
+@dataclass(frozen=True, eq=False)
 class RangeOf:
     """range(start, stop, step)."""
 
@@ -149,6 +160,15 @@ class Pythonic:
     function: Any
     captured: dict[str, Abstract]
     path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Derivative:
+    """What sciad.grad(function) and its sisters are inside a compiled function."""
+
+    kind: str
+    function: Abstract
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciad.compiler import arrays, indexing
-from sciad.compiler.ir import FLOAT, Const, Loop, Operand, Region, Value, const
+from sciad.compiler.ir import INT, Const, Loop, Operand, Region, Value, const
+from sciad.compiler.kinds import element_type
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import STATIC_LIMIT
 from sciad.compiler.values import Abstract, Elements, ListOf, Memory, Object, StaticArray, TupleOf
@@ -22,7 +23,15 @@ from sciad.compiler.values import Abstract, Elements, ListOf, Memory, Object, St
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
 
-__all__ = ["element_of", "elements", "elementwise", "from_items", "product", "reduced"]
+__all__ = [
+    "accumulated",
+    "element_of",
+    "elements",
+    "elementwise",
+    "from_items",
+    "product",
+    "reduced",
+]
 
 _ONE = const(1)
 Indices = tuple[Operand, ...]
@@ -43,8 +52,8 @@ def elements(low: Lowering, value: Abstract, node: ast.AST) -> Elements:
         return Elements(value.shape, lambda at: arrays.load(low, value, at))
     from sciad.compiler.lower import describe
 
-    hint = "make it an array of floats: .astype(float)" if isinstance(value, Object) else None
-    return low.refuse(f"{describe(value)} stands where an array of floats is needed", node, hint)
+    hint = "use int64, bool or float64" if isinstance(value, Object) else None
+    return low.refuse(f"{describe(value)} stands where an array is needed", node, hint)
 
 
 def _static_element(low: Lowering, value: StaticArray, at: Indices, node: ast.AST) -> Operand:
@@ -83,6 +92,7 @@ def _fits(low: Lowering, n: Operand, m: Operand, node: ast.AST) -> bool:
 
 
 def _broadcast(low: Lowering, shapes: list[Indices], node: ast.AST) -> Indices:
+    """Shape that arrays of some shapes have together."""
     rank = max(map(len, shapes))
     out: list[Operand] = []
     for d in range(rank):
@@ -124,13 +134,12 @@ def from_items(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
         low.refuse("np.array of items with different shapes", node)
     whole = (const(len(items)), *shape)
     recipes = [element_of(low, p, shape, node) for p in inner]
-    made = arrays.allocate(low, whole, "empty", node)
+    kind = max((element_type(low, p) for p in inner), key=lambda t: t.rank)
+    made = arrays.allocate(low, whole, "empty", node, element=kind)
     if isinstance(made, StaticArray):
         places = [tuple(const(int(i)) for i in at) for at in np.ndindex(made.shape[1:])]
         arrays.fill_cells(low, made.cells, [recipe(at) for recipe in recipes for at in places])
         return made
-    if items and all(is_scalar(x) and x.type is not FLOAT for x in items):
-        low.refuse("an array of integers in memory cannot be compiled", node, "write 0.0 for 0")
     for k, recipe in enumerate(recipes):
         row = indexing.item(low, made, (const(k),), node) if shape else made
         _fill(low, row, recipe, shape, const(k), node)
@@ -141,7 +150,8 @@ def _fill(low, row: Memory, recipe, shape: Indices, k: Operand, node: ast.AST) -
     if shape:
         indexing.store_all(low, row, Elements(shape, recipe), node)
     else:
-        low.b.effect("store", row.buffer, k, low.b.cast(recipe(()), FLOAT))
+        x = low.b.cast(recipe(()), row.buffer.type.element)
+        low.b.effect("store", row.buffer, k, x)
 
 
 # -- reductions ---------------------------------------------------------------------------------
@@ -165,7 +175,9 @@ def reduced(
     if first is None:
         low.check(_nonempty(low, known.shape), "ValueError", "reduction of an empty array", node)
         first = known.at(tuple(const(0) for _ in known.shape))
-    return _folded(low, known, (), low.b.cast(first, FLOAT), combine)
+    kind = element_type(low, known)
+    start = first if kind.rank <= first.type.rank else low.b.cast(first, kind)
+    return _folded(low, known, (), start, combine)
 
 
 def _nonempty(low: Lowering, shape: Indices) -> Operand:
@@ -183,13 +195,12 @@ def _folded(low: Lowering, known: Elements, done: Indices, start: Operand, combi
 
 
 def accumulated(low: Lowering, n: Operand, start: Operand, step) -> Value:
-    """Write a loop that carries one float; `step(index, total)` gives the next."""
-    from sciad.compiler.ir import INT
-
-    index, total, out = Value("i", INT), Value("total", FLOAT), Value("total", FLOAT)
+    """Write a loop that carries one number; `step(index, total)` gives the next."""
+    kind = start.type
+    index, total, out = Value("i", INT), Value("total", kind), Value("total", kind)
     low.bounds[index] = (const(0), n)
     with low.b.inside(Region()) as region:
-        region.results = (low.b.cast(step(index, total), FLOAT),)
+        region.results = (low.b.cast(step(index, total), kind),)
     where = low.b.location
     loop = Loop(
         "range", index, const(0), n, _ONE, (total,), (start,), region, (out,), location=where
@@ -210,17 +221,27 @@ def product(low: Lowering, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
     n, m = (inner, _ONE) if y.shape[0] == _ONE else (y.shape[0], inner)
     _fits(low, n, m, node)  # a product does not stretch a length of 1
     outer = (*x.shape[:-1], *y.shape[1:])
+    add, mul = (_operator(low, code, node) for code in ("add", "mul"))
+    kind = max(element_type(low, x), element_type(low, y), INT, key=lambda t: t.rank)
 
     def element(at: Indices) -> Operand:
         left, right = at[: ranks[0] - 1], at[ranks[0] - 1 :]
-        term = lambda k: low.b.mul(x.at((*left, k)), y.at((k, *right)))
+        term = lambda k: mul(x.at((*left, k)), y.at((k, *right)))
         if isinstance(inner, Const) and inner.value <= STATIC_LIMIT:
-            total: Operand = const(0.0)
+            total: Operand = low.b.cast(const(0), kind)
             for k in range(int(inner.value)):
-                total = term(const(k)) if k == 0 else low.b.add(total, term(const(k)))
+                total = term(const(k)) if k == 0 else add(total, term(const(k)))
             return total
-        return accumulated(low, inner, const(0.0), lambda k, t: low.b.add(t, term(k)))
+        zero = low.b.cast(const(0), kind)
+        return accumulated(low, inner, zero, lambda k, t: add(t, term(k)))
 
     if not outer:
         return element(())
     return arrays.settled(low, Elements(outer, element), node)
+
+
+def _operator(low: Lowering, code: str, node: ast.AST) -> Callable[[Operand, Operand], Operand]:
+    """Arithmetic on numbers; that of integers is checked for overflow."""
+    from sciad.compiler.arithmetic import arithmetic
+
+    return lambda a, b: arithmetic(low, code, a, b, node)

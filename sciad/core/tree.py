@@ -19,6 +19,8 @@ from sciad.core.errors import InputError
 from sciad.core.swallowed import settled
 
 __all__ = [
+    "MOST_COMPARED",
+    "Constant",
     "TreeDef",
     "flatten",
     "gradient_tree",
@@ -36,6 +38,10 @@ Splitter = Callable[[Any], tuple[Sequence[Any], Any]]
 Builder = Callable[[type, Any, list[Any]], Any]
 
 
+#: Arrays of at most that many integers in a structure are compared by content.
+MOST_COMPARED = 16384
+
+
 class Constant:
     """A value inside a structure that is not differentiated; compared by value, else identity."""
 
@@ -43,9 +49,13 @@ class Constant:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        if type(value) is np.ndarray and value.dtype.kind in "iub" and value.size <= MOST_COMPARED:
+            # by content as it is now: such an array may be part of a compiled program
+            self.key: Any = (np.ndarray, value.dtype.str, value.shape, value.tobytes())
+            return
         try:
             hash(value)
-            self.key: Any = (type(value), value)
+            self.key = (type(value), value)
         except Exception as error:  # unhashable, or a user's __hash__ that refuses
             settled(error)  # identity decides
             self.key = (type(value), id(value))
@@ -56,7 +66,7 @@ class Constant:
     def __eq__(self, other: object) -> bool:
         if type(other) is not Constant:
             return False
-        if self.value is other.value:
+        if self.value is other.value and type(self.value) is not np.ndarray:
             return True
         try:
             return bool(self.key == other.key)

@@ -41,16 +41,18 @@ class StrictArray:
 
 
 class StrictTape(dict):
-    """Slots that must have been written before they are read, and are read once."""
+    """Slots of tapes that must have been written before they are read, and are read once."""
 
     def functions(self):
+        made = iter(range(1, 100))
+
         def put(tape, slot, value):
-            self[slot] = value
+            self[tape, slot] = value
 
         def grow(tape, room, need):
-            return 1, max(2 * room, need)
+            return tape or next(made), max(2 * room, need)
 
-        take = lambda tape, slot: self.pop(slot)
+        take = lambda tape, slot: self.pop((tape, slot))
         return {
             "tape_put": put,
             "tape_put_int": put,
@@ -172,6 +174,32 @@ def cache_of_tests(tmp_path_factory):
     patch.setenv("SCIAD_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
+
+
+@pytest.fixture
+def interpreted_jit(monkeypatch):
+    """Return `sciad.jit` whose programs run in the interpreter, memory and tapes checked."""
+    import sciad.compiler.program as program
+    from sciad.compiler.jit import JitFunction
+
+    def module(path, function):
+        run, tape = run_emitted(path.read_text(encoding="utf-8"))
+        known = run.__globals__
+
+        def checked(*args):
+            result = run(*args)
+            status = result[0] if isinstance(result, tuple) else result
+            assert status != 0 or not tape, "a tape is not empty"
+            tape.clear()
+            if not isinstance(result, tuple):
+                return result
+            return tuple(x.data if isinstance(x, StrictArray) else x for x in result)
+
+        names = {n: known[n] for n in ("LAYOUT", "FAILURES")}
+        return types.SimpleNamespace(function=checked, __file__=str(path), **names)
+
+    monkeypatch.setattr(program, "machine_code", module)
+    return JitFunction
 
 
 @pytest.fixture(scope="session")

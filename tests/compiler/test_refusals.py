@@ -88,10 +88,10 @@ def with_statement(t, y):
         return [y[0], y[1]]
 
 
-@refused("calls itself", "loop")
+@refused("calls itself", "never returns")
 def recursion(t, y):
-    def f(x, n):
-        return x if n == 0 else f(x * 0.5, n - 1)  # here
+    def f(x, n):  # here
+        return f(x * 0.5, n - 1)
 
     return [f(y[0], 3), y[1]]
 
@@ -185,9 +185,9 @@ def shapes_that_do_not_fit(t, y):
     return y + np.zeros(3)  # here
 
 
-@refused("complex")
-def complex_number(t, y):
-    return [y[0] * 1j, y[1]]  # here
+@refused("vector of numbers")
+def complex_number(t, y):  # here
+    return [y[0] * 1j, y[1]]
 
 
 @refused("3 names")

@@ -264,10 +264,10 @@ def extreme_of_nothing(t, y):
     return [y[0], max(())]  # here
 
 
-INDICES = np.array([1, 0])
+INDICES = np.array([1, 0], dtype=np.uint8)
 
 
-def array_of_integers(t, y):
+def array_of_narrow_integers(t, y):
     return [y[0], y[INDICES[0]]]  # here
 
 
@@ -276,7 +276,7 @@ REFUSED = [
     (structure_result, "not a vector", 0),
     (truth_of_an_array, "an array stands where a number", 1),
     (extreme_of_nothing, "empty sequence", 1),
-    (array_of_integers, "an array of int64 values is indexed", 1),
+    (array_of_narrow_integers, "an array of uint8 values is indexed", 1),
 ]
 
 

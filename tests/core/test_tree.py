@@ -95,9 +95,19 @@ def test_constants_of_different_type_differ():
 
 
 def test_unhashable_constants_compare_by_identity():
+    words = np.array(["a", "b"])
+    assert flatten((words, 1.0))[1] == flatten((words, 2.0))[1]
+    assert flatten((words, 1.0))[1] != flatten((words.copy(), 1.0))[1]
+
+
+def test_arrays_of_integers_compare_by_their_content_at_that_time():
     ints = np.arange(3)
-    assert flatten((ints, 1.0))[1] == flatten((ints, 2.0))[1]
-    assert flatten((ints, 1.0))[1] != flatten((np.arange(3), 1.0))[1]
+    before = flatten((ints, 1.0))[1]
+    assert before == flatten((np.arange(3), 2.0))[1]
+    assert before != flatten((np.arange(3, dtype=np.int32), 1.0))[1]
+    assert before != flatten((np.array([False, True]), 1.0))[1]
+    ints[0] = 5
+    assert before != flatten((ints, 1.0))[1]
 
 
 def test_self_containing_list_is_refused():

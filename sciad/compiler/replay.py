@@ -1,0 +1,369 @@
+"""Joint reversal of a loop's iterations: run the body again, then backwards.
+
+A loop may keep on the tape what its reversed iterations need, or only the state in which each
+iteration begins; then the mirror of the body starts with a copy of the body, and it is this copy
+that is reversed. The copy is code of its own, with values of its own: what its inner loops keep is
+pushed and popped within one iteration. It has no checks (where the first run did not fail, the
+second does not), and none of the stores that only later code would read.
+
+State is what the copy reads of its surroundings: carried numbers, which `recall` stores like any
+other value, and buffers that the loop writes to. Those are stored as a whole when an iteration
+begins, unless it overwrites them before it reads them. Afterwards a replayed buffer holds what it
+held in some earlier iteration; nothing that runs later backwards reads it again without restoring
+it, because elements that are written after they were read are on the tape (see
+`Places.written_after`).
+
+References
+----------
+A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 12.2 (joint reversals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sciad.compiler.analysis import Places
+from sciad.compiler.costs import estimate
+from sciad.compiler.ir import (
+    INT,
+    Function,
+    If,
+    Loop,
+    Node,
+    Op,
+    Operand,
+    Region,
+    Value,
+    const,
+    defined,
+    operands,
+    walk,
+)
+from sciad.compiler.simplify import simplify
+from sciad.compiler.tapes import Slot, unused_tape
+
+__all__ = ["Replay", "Replays", "best", "copied"]
+
+#: A replayed loop has to be estimated at no more than this part of the time without.
+_GAIN = 0.85
+_MOST_TRIED = 6
+_LARGEST = 5000
+_WRITES = ("store", "accum")
+_ONCE = ("push", "pop", "invoke")  # frames lie on the tape in the order of the first run
+
+
+@dataclass(eq=False)
+class Replay:
+    """One loop whose iterations are run again.
+
+    Attributes
+    ----------
+    loop : Loop
+        Of the forward part.
+    body : Region
+        The copy of its body.
+    own : set
+        Values of the copy.
+    unseen : set
+        Stores of the copy (by `id`) that are reversed but not executed.
+    state : list of Value
+        Buffers that are stored when an iteration begins.
+    restoring : int
+        Number of nodes that restore them.
+    """
+
+    loop: Loop
+    body: Region
+    own: set[Value]
+    unseen: frozenset[int]
+    state: list[Value] = field(default_factory=list)
+    restoring: int = 0
+
+    def free(self) -> set[Value]:
+        """Values of its surroundings that the copy reads."""
+        read = {o for n in walk(self.body) for o in operands(n) if isinstance(o, Value)}
+        return read - self.own
+
+
+class Replays:
+    """All replays of one adjoint.
+
+    Parameters
+    ----------
+    places : Places
+        Of the forward part; copies are entered as roots of their own.
+    varied : set
+        Values with a derivative; those of copies are added.
+    chosen : set
+        Indices of the loops that are to be replayed.
+    """
+
+    def __init__(self, places: Places, varied: set[Value], chosen: frozenset[Value]):
+        self.places = places
+        self.varied = varied
+        self.chosen = set(chosen)
+        self.mirrors: dict[int, Replay] = {}
+        self.number = unused_tape(places.top)
+
+    def of(self, loop: Loop) -> Replay | None:
+        """Copy the body of a loop that is to be replayed and can be."""
+        if loop.index not in self.chosen or not self.possible(loop):
+            return None
+        origin: dict[Value, Value] = {}
+        body = copied(loop.body, origin)
+        unseen = unseen_stores(body, set(origin.values()))
+        self.places.enter_root(body, unseen)
+        self.varied.update(new for old, new in origin.items() if old in self.varied)
+        self.chosen.update(new for old, new in origin.items() if old in self.chosen)
+        return Replay(loop, body, set(origin.values()), unseen)
+
+    def possible(self, loop: Loop) -> bool:
+        """Tell whether memory can be put back to what it was when an iteration began."""
+        places = self.places
+        if any(isinstance(n, Op) and n.code in _ONCE for n in walk(loop.body)):
+            return False
+        inside = {v for n in walk(loop.body) for v in defined(n)}
+        read, written = accessed(loop.body)
+        for buffer in read - inside:
+            changed = places.written_beside(loop, buffer)
+            if not places.is_root(places.home[buffer]) or (changed and buffer not in written):
+                return False
+            if buffer in written and buffer not in places.producer:
+                return False  # an argument: its last state has to stay
+        return True
+
+    def reduce(self, mirror: Region, dead: Callable[[], None]) -> None:
+        """Leave out of the copies what the reversed code does not need; `dead` removes dead code.
+
+        The sizes of arrays stay: the shadows have them too.
+        """
+        for _ in range(2):
+            within = self.within(mirror)
+            for region, replay in within:
+                region.nodes[:0] = replay.body.nodes
+                allocs = [n for n in walk(replay.body) if isinstance(n, Op) and n.code == "alloc"]
+                mirror.results += tuple(n.args[0] for n in allocs if n.args[0] in replay.own)
+            dead()
+            mirror.results = ()
+            for region, replay in within:
+                mine = set(map(id, replay.body.nodes))
+                replay.body.nodes = [n for n in region.nodes if id(n) in mine]
+                region.nodes = [n for n in region.nodes if id(n) not in mine]
+            for region, replay in within:
+                self.drop_stores(region, replay)
+
+    def drop_stores(self, region: Region, replay: Replay) -> None:
+        """Leave out stores that neither the copy reads nor copies of its inner loops do."""
+        beyond = [accessed(inner.body)[0] for _, inner in self.within(region)]
+        unseen = replay.unseen | unseen_stores(replay.body, replay.own.union(*beyond))
+        for inner in regions(replay.body):
+            inner.nodes = [n for n in inner.nodes if id(n) not in unseen]
+
+    def within(self, mirror: Region) -> list[tuple[Region, Replay]]:
+        """Mirrors with a replay, outermost first."""
+        bodies = [n.body for n in walk(mirror) if isinstance(n, Loop)]
+        return [(b, self.mirrors[id(b)]) for b in bodies if id(b) in self.mirrors]
+
+    def save_states(self, mirror: Region) -> None:
+        """Store buffers where iterations begin, and restore them where mirrors do."""
+        for region, replay in reversed(self.within(mirror)):
+            self.drop_stores(region, replay)
+            read, _ = accessed(replay.body)
+            _, written = accessed(replay.loop.body)
+            needed = (read & written) - replay.own
+            kept = [b for b in needed if not overwritten_first(self.places, replay.body, b)]
+            replay.state = sorted(kept, key=lambda b: b.serial)
+            saves: list[Node] = []
+            loads: list[Node] = []
+            for buffer in replay.state:
+                size = self.places.producer[buffer].args[0]
+                slot = Slot.fresh(self.number)
+                saves += _saving(buffer, size, replay.loop, slot)
+                loads[:0] = _restoring(buffer, size, replay.loop, slot)
+            replay.loop.body.nodes[:0] = saves
+            region.nodes[:0] = loads
+            replay.restoring = len(loads)
+
+
+def best(function: Function, made: Function, reverse: Callable[..., Function]) -> Function:
+    """Try for each loop whether replaying it is cheaper than what was `made` without.
+
+    ``reverse(chosen)`` makes the adjoint with some loops replayed, named by their indices. Only
+    loops with a tape inside are tried: what a body itself keeps has been chosen at its best.
+    """
+    taping = [n for n in walk(made.body) if isinstance(n, Loop) and _tapes_inside(n)]
+    indices = {n.index for n in walk(function.body) if isinstance(n, Loop)}
+    candidates = [n.index for n in taping if n.index in indices][:_MOST_TRIED]
+    if not candidates or sum(1 for _ in walk(made.body)) > _LARGEST:
+        return made
+    cost, chosen = estimate(simplify(made)), frozenset[Value]()
+    for index in candidates:
+        other = reverse(chosen | {index})
+        price = estimate(simplify(other))
+        if price < _GAIN * cost:
+            made, cost, chosen = other, price, chosen | {index}
+    return made
+
+
+def _tapes_inside(loop: Loop) -> bool:
+    inner = [r for r in regions(loop.body) if r is not loop.body]
+    return any(isinstance(n, Op) and n.code == "push" for r in inner for n in r.nodes)
+
+
+def copied(region: Region, known: dict[Value, Value]) -> Region:
+    """Copy a region with new values (`known` collects them) and without checks."""
+    nodes = [
+        _copied_node(n, known)
+        for n in region.nodes
+        if not (isinstance(n, Op) and n.code == "check")
+    ]
+    return Region(nodes, _all(region.results, known))
+
+
+def _all(items: tuple[Operand, ...], known: dict[Value, Value]) -> tuple[Operand, ...]:
+    return tuple(known.get(x, x) if isinstance(x, Value) else x for x in items)
+
+
+def _renewed(values: tuple[Value, ...], known: dict[Value, Value]) -> tuple[Value, ...]:
+    for value in values:
+        known[value] = Value(value.name, value.type)
+    return _all(values, known)
+
+
+def _copied_node(node: Node, known: dict[Value, Value]) -> Node:
+    if isinstance(node, Op):
+        args = _all(node.args, known)
+        return Op(node.code, args, _renewed(node.outs, known), node.attr, node.location)
+    if isinstance(node, If):
+        (condition,) = _all((node.condition,), known)
+        then, orelse = copied(node.then, known), copied(node.orelse, known)
+        return If(condition, then, orelse, _renewed(node.outs, known), node.location)
+    start, stop, step = _all((node.start, node.stop, node.step), known)
+    inits = _all(node.inits, known)
+    (index,) = _renewed((node.index,), known)
+    params = _renewed(node.params, known)
+    body = copied(node.body, known)
+    until = None if node.until is None else _all((node.until,), known)[0]
+    outs = _renewed(node.outs, known)
+    trips = None if node.trips is None else _renewed((node.trips,), known)[0]
+    return Loop(
+        node.kind, index, start, stop, step, params, inits, body, outs, until, trips, node.location
+    )
+
+
+def accessed(region: Region) -> tuple[set[Value], set[Value]]:
+    """Buffers a region reads and buffers it writes to."""
+    ops = [n for n in walk(region) if isinstance(n, Op)]
+    read = {n.args[0] for n in ops if n.code == "load"}
+    return read, {n.args[0] for n in ops if n.code in _WRITES}
+
+
+def regions(region: Region) -> list[Region]:
+    """List a region and the regions inside."""
+    found = [region]
+    for node in walk(region):
+        if isinstance(node, If):
+            found += (node.then, node.orelse)
+        elif isinstance(node, Loop):
+            found.append(node.body)
+    return found
+
+
+def unseen_stores(body: Region, kept: set[Value]) -> frozenset[int]:
+    """Find stores which no load of the same run can see; those to some buffers are left alone."""
+    last: dict[Value, int] = {}
+    spans: dict[int, tuple[int, int]] = {}
+    _number(body, 0, last, spans)
+    found: set[int] = set()
+    _unseen(body, kept, last, spans, None, found)
+    return frozenset(found)
+
+
+def _number(region: Region, count: int, last: dict[Value, int], spans: dict) -> int:
+    """Count operations; note the last load of each buffer, the first and last inside a loop."""
+    for node in region.nodes:
+        first = count
+        if isinstance(node, Op):
+            if node.code == "load":
+                last[node.args[0]] = count
+            count += 1
+        elif isinstance(node, If):
+            count = _number(node.then, count, last, spans)
+            count = _number(node.orelse, count, last, spans)
+        else:
+            count = _number(node.body, count, last, spans)
+        spans[id(node)] = (first, count)
+    return count
+
+
+def _unseen(region: Region, kept, last, spans, since: int | None, found: set[int]) -> None:
+    """`since` is where the outermost loop around begins: its loads may come again."""
+    for node in region.nodes:
+        first = spans[id(node)][0] if since is None else since
+        if isinstance(node, Op):
+            outer = node.code in _WRITES and node.args[0] not in kept
+            if outer and last.get(node.args[0], -1) < first:
+                found.add(id(node))
+        elif isinstance(node, If):
+            _unseen(node.then, kept, last, spans, since, found)
+            _unseen(node.orelse, kept, last, spans, since, found)
+        else:
+            _unseen(node.body, kept, last, spans, first, found)
+
+
+def overwritten_first(places: Places, body: Region, buffer: Value) -> bool:
+    """Tell whether a run writes all elements of a buffer before it reads any."""
+    size = places.producer[buffer].args[0]
+    for node in body.nodes:
+        if isinstance(node, Loop) and _fills(node, buffer, size):
+            return True
+        inside = Region([node])
+        read, _ = accessed(inside)
+        if buffer in read or _adds_to(inside, buffer):
+            return False
+    return False
+
+
+def _fills(loop: Loop, buffer: Value, size: Operand) -> bool:
+    """Tell whether a loop stores to buffer[0], buffer[1], ... up to its size and reads none."""
+    counts = (loop.kind, loop.start, loop.stop, loop.step) == ("range", const(0), size, const(1))
+    if not counts or loop.until is not None or buffer in accessed(loop.body)[0]:
+        return False
+    if _adds_to(loop.body, buffer):
+        return False
+    return any(
+        isinstance(n, Op) and n.code == "store" and n.args[:2] == (buffer, loop.index)
+        for n in loop.body.nodes
+    )
+
+
+def _adds_to(region: Region, buffer: Value) -> bool:
+    ops = [n for n in walk(region) if isinstance(n, Op)]
+    return any(n.code == "accum" and n.args[0] is buffer for n in ops)
+
+
+def _saving(buffer: Value, size: Operand, loop: Loop, slot: Slot) -> list[Node]:
+    index, body = Value("i", INT), Region()
+    element = Value(buffer.name, buffer.type.element)
+    body.nodes = [
+        Op("load", (buffer, index), (element,), None, loop.location),
+        Op("push", (element,), (), slot, loop.location),
+    ]
+    return [_counted(index, const(0), size, const(1), body, loop)]
+
+
+def _restoring(buffer: Value, size: Operand, loop: Loop, slot: Slot) -> list[Node]:
+    index, body = Value("i", INT), Region()
+    element = Value(buffer.name, buffer.type.element)
+    body.nodes = [
+        Op("pop", (), (element,), slot, loop.location),
+        Op("store", (buffer, index, element), (), None, loop.location),
+    ]
+    last = Value("last", INT)
+    before = Op("sub", (size, const(1)), (last,), None, loop.location)
+    return [before, _counted(index, last, const(-1), const(-1), body, loop)]
+
+
+def _counted(index: Value, first: Operand, last: Operand, step: Operand, body, loop) -> Loop:
+    return Loop("range", index, first, last, step, (), (), body, (), location=loop.location)
