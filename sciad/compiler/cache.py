@@ -91,7 +91,7 @@ def _temporary() -> Path:
 def compiler_digest() -> str:
     """Hash of the compiler's own source and of the versions below it."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())
     import numba
 

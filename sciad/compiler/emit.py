@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sciad.compiler.blocks import blocked
 from sciad.compiler.emit_calls import Call, write_callees
 from sciad.compiler.invoke import Callee, uses_tape
 from sciad.compiler.ir import (
@@ -35,6 +36,7 @@ from sciad.compiler.ir import (
 from sciad.compiler.naming import Names, coalesce
 from sciad.compiler.tapes import refuse_tapes, suffix, tape_of
 from sciad.compiler.tapesize import frames_per_iteration
+from sciad.compiler.vecmath.catalogue import EXTREMA
 
 __all__ = ["Emitted", "emit", "literal"]
 
@@ -124,7 +126,7 @@ class _Emitter:
         calls: dict[Callee, Call],
         depth: str = "",
     ):
-        self.function = function
+        self.function = function = blocked(function)
         self.filename = filename
         self.failures = failures
         self.exit_values = exit_values
@@ -213,6 +215,8 @@ class _Emitter:
         if code == "call":
             module, name = node.attr
             inner = ", ".join(self.text(a) for a in args)
+            if node.attr in EXTREMA:
+                return f"vec_{name}({inner})", _ATOM
             return (f"{name}({inner})" if module == "" else f"{module}.{name}({inner})"), _ATOM
         if code == "float" and args[0].type is BOOL:  # Numba has no float(bool)
             return f"float(int({self.text(args[0])}))", _ATOM
@@ -346,7 +350,14 @@ class _Emitter:
                 return f"{name} {symbol}= {shown[len(prefix) :]}"
         return f"{name} = {shown}"
 
+    def _map(self, node: Op) -> None:
+        *blocks, count = (self.text(a) for a in node.args)
+        self.line(f"vec_{node.attr.name}({', '.join(blocks)}, {count})")
+
     def _alloc(self, node: Op) -> None:
+        if node.attr == "block":
+            self.line(f"{self.names.of(node.out)} = vec_block()")
+            return
         element = _DTYPES[node.out.type.element]
         size = self.text(node.args[0])
         self.line(f"{self.names.of(node.out)} = np.{node.attr}({size}{element})")

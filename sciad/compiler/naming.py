@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 
 from sciad.compiler.ir import If, Loop, Node, Op, Operand, Region, Value, operands, walk
+from sciad.compiler.vecmath.catalogue import CATALOGUE
 
 __all__ = ["Names", "coalesce"]
 
@@ -39,6 +40,10 @@ _TAKEN = frozenset(
         "function",
         "FAILURES",
         "LAYOUT",
+        "vec_block",
+        "vec_maximum",
+        "vec_minimum",
+        *(f"vec_{entry.name}" for entry in CATALOGUE.values()),
     ]
 )
 

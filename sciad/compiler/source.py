@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import types
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["annotated", "called", "header", "home_of", "machine_code"]
 
 _RUNTIME = "tape_free, tape_get, tape_get_int, tape_grow, tape_put, tape_put_int"
 
+_VECTORISED = re.compile(r"\bvec_\w+(?=\()")
 _OURS = ("cfunc", "njit")
 
 
@@ -40,6 +42,9 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
     ]
     if emitted.uses_tape:
         lines += [f"from sciad.compiler.runtime import {_RUNTIME}"]
+    names = sorted(set(_VECTORISED.findall("\n".join([*emitted.functions, *emitted.lines]))))
+    if names:
+        lines += [f"from sciad.compiler.vecmath.kernels import {', '.join(names)}"]
     lines += ["", "FAILURES = ["]
     lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
     return [*lines, "]", *emitted.tables, "", ""]

@@ -233,7 +233,8 @@ def product(low: Lowering, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
     if not all(1 <= r <= 2 for r in ranks):
         low.refuse("@ is compiled for one- and two-dimensional arrays", node)
     inner = x.shape[-1]
-    _fits(low, y.shape[0], inner, node)
+    n, m = (inner, _ONE) if y.shape[0] == _ONE else (y.shape[0], inner)
+    _fits(low, n, m, node)  # a product does not stretch a length of 1
     outer = (*x.shape[:-1], *y.shape[1:])
     add, mul = (_operator(low, code, node) for code in ("add", "mul"))
     kind = max(element_type(low, x), element_type(low, y), INT, key=lambda t: t.rank)

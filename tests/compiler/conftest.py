@@ -20,6 +20,7 @@ from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
 from sciad.compiler.program import Program
+from sciad.compiler.vecmath import BLOCK, CATALOGUE
 from sciad.core.source import captured
 from sciad.core.tree import flatten
 
@@ -87,6 +88,34 @@ class Numpy:
         return StrictArray(np.full(n, np.nan if dtype is float else -(10**9), dtype))
 
 
+def vectorised():
+    """Loops over blocks, element by element."""
+    known = {entry.name: key for key, entry in CATALOGUE.items()}
+    special = {
+        "power": lambda x, y: np.power(x, y),
+        "expit": lambda x: 1.0 / (1.0 + np.exp(-x)),
+        "softplus": lambda x: np.logaddexp(0.0, x),
+    }
+
+    def loop(function):
+        def run(out, *args):
+            *blocks, n = args
+            for i in range(n):
+                out[i] = function(*(b[i] for b in blocks))
+
+        return run
+
+    found = {
+        "vec_block": lambda: StrictArray(np.full(BLOCK, np.nan)),
+        "vec_maximum": np.maximum,
+        "vec_minimum": np.minimum,
+    }
+    for name, key in known.items():
+        function = special.get(name) or getattr(math if key[0] == "math" else np, key[1])
+        found[f"vec_{name}"] = loop(function)
+    return found
+
+
 def run_emitted(text):
     """Execute the text of a module; returns (its function, its tape)."""
     text = re.sub(r"^(import|from) .*$", "", text, flags=re.M)
@@ -99,6 +128,7 @@ def run_emitted(text):
         "njit": plain,
         "carray": lambda data, n: StrictArray(data),
         **tape.functions(),
+        **vectorised(),
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
     return namespace["function"], tape
