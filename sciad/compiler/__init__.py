@@ -11,5 +11,15 @@ small; `emit` writes them as readable Python; `cache` keeps that on disk for Num
 from sciad.compiler.cache import cache_clear, cache_directory
 from sciad.compiler.jit import JitFunction, jit
 from sciad.compiler.native import NativeFunction, native
+from sciad.compiler.sparse import Sparsity, sparsity
 
-__all__ = ["JitFunction", "NativeFunction", "cache_clear", "cache_directory", "jit", "native"]
+__all__ = [
+    "JitFunction",
+    "NativeFunction",
+    "Sparsity",
+    "cache_clear",
+    "cache_directory",
+    "jit",
+    "native",
+    "sparsity",
+]
