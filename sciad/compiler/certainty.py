@@ -31,9 +31,11 @@ __all__ = ["Certainty", "refuse_node"]
 Context = tuple[tuple[str, int], ...]
 #: Operations on scalars and memory that the analysis and the emission of sets understand.
 _STRAIGHT = frozenset(
-    ["add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "float", "int", "select", "call"]
-    + ["lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"]
-    + ["alloc", "load", "store", "accum", "check", "push", "pop"]
+    [
+        *("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "lt", "le", "gt", "ge"),
+        *("eq", "ne", "and", "or", "not", "float", "int", "select", "call"),
+        *("alloc", "load", "store", "accum", "check", "push", "pop"),
+    ]
 )
 
 

@@ -70,10 +70,8 @@ def _orders(by_row: Any, by_column: Any, rows: list, lengths: np.ndarray) -> Any
     yield np.argsort(-degrees, kind="stable").tolist()
     if int(np.sum(lengths.astype(np.int64) ** 2)) <= _MOST_PAIRS:
         columns = np.split(by_row.indices, by_row.indptr[1:-1])
-        near = [
-            set(np.concatenate([columns[i] for i in r]).tolist()) if len(r) else () for r in rows
-        ]
-        yield smallest_last([set(s) - {j} for j, s in enumerate(near)])
+        near = [{int(k) for i in r for k in columns[i]} - {j} for j, r in enumerate(rows)]
+        yield smallest_last(near)
 
 
 def smallest_last(neighbours: list[set[int]]) -> list[int]:

@@ -65,7 +65,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def _seeds(made: Call, moved: list[int]) -> Any:
-    """Sets of the leaves, a block of columns at a time: {leaf: sets of its elements}."""
+    """Give the sets of the leaves, a block of columns at a time: {leaf: sets of its elements}."""
     width = _width(made, moved)
     for low in range(0, max(width, 1), _BLOCK):
         column, seeds = -low, {}
@@ -78,7 +78,7 @@ def _seeds(made: Call, moved: list[int]) -> Any:
 
 
 def _arguments(made: Call, seeds: dict[int, list[int]]) -> list[list[int]]:
-    """Lists that stand for the buffers of a call."""
+    """Make the lists that stand for the buffers of a call."""
     floats: list[int] = []
     arrays = []
     for k, (leaf, shape) in enumerate(zip(made.program.leaves, made.shapes, strict=True)):
@@ -91,13 +91,13 @@ def _arguments(made: Call, seeds: dict[int, list[int]]) -> list[list[int]]:
 
 
 def _elements(buffer: list[int]) -> list[int]:
-    """Sets of a buffer's elements, what goes to every element included."""
+    """Take the sets of a buffer's elements, what goes to every element included."""
     *sets, every = buffer
     return [s | every for s in sets] if every else sets
 
 
 def _result_rows(program: Program, function: Function, results: tuple) -> list[int]:
-    """Sets of the float results, one leaf after the other."""
+    """Collect the sets of the float results, one leaf after the other."""
     if any(r is None and t.type == BufferType(FLOAT) for r, t in _pairs(function, results)):
         raise CompileError(
             f"the sparsity of {program.root.__name__} is not known: the size of its result depends "
@@ -134,7 +134,7 @@ def _leaf_rows(made: Call, moved: list[int], bars: list[list[int]]) -> list[int]
 
 
 def _matrix(blocks: list[list[int]], width: int) -> Any:
-    """Sets of rows, in blocks of columns, as a sparse matrix."""
+    """Write sets of rows, in blocks of columns, as a sparse matrix."""
     from scipy.sparse import csr_array
 
     indptr, indices = [0], []

@@ -10,6 +10,7 @@ at once: an entry outside the pattern would show there.
 from __future__ import annotations
 
 import functools
+import itertools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ class _Point:
         self.edges = np.cumsum([0, *(sum(sizes[k] for k in part) for part in self.parts)])
 
     def directions(self, v: np.ndarray) -> list[Any]:
-        """A vector as one array for each leaf, None for those that do not move."""
+        """Split a vector into one array for each leaf, None for those that do not move."""
         found: list[Any] = [None] * len(self.call.shapes)
         pieces = np.split(v, np.cumsum(self.sizes)[:-1])
         for k, piece in zip(self.moved, pieces, strict=True):
@@ -93,7 +94,7 @@ class _Point:
         return np.concatenate([np.zeros(0), *(np.ravel(per_leaf[k]) for k in self.moved)])
 
     def jvp(self, v: np.ndarray) -> np.ndarray:
-        """Derivative of all results along a vector."""
+        """Differentiate all results along a vector."""
         raw = self.call.run("jvp", *self.call.duals(self.directions(v)))
         found = _tangent_part(split_of(self.program), raw)
         parts = found if isinstance(found, tuple) else (found,)
@@ -265,7 +266,7 @@ def sparse_jacobian(fun: Callable[..., Any], argnums: ArgNums = 0) -> Callable[.
 
 def _columns(point: _Point, whole: Any) -> Any:
     edges = point.edges
-    parts = tuple(whole[:, a:b] for a, b in zip(edges[:-1], edges[1:], strict=True))
+    parts = tuple(whole[:, a:b] for a, b in itertools.pairwise(edges))
     return whole if point.single else parts
 
 
@@ -282,7 +283,7 @@ def sparse_hessian(fun: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..
         whole = _checked(_evaluated(known, point.hvp), point.hvp, name_of(fun))
         if point.single:
             return whole
-        edges = list(zip(point.edges[:-1], point.edges[1:], strict=True))
+        edges = list(itertools.pairwise(point.edges))
         return tuple(tuple(whole[a:b, c:d] for c, d in edges) for a, b in edges)
 
     return matrix

@@ -1,4 +1,4 @@
-"""Sparse Jacobians and Hessians: patterns of programs, colourings, agreement with the dense ones."""
+"""Sparse Jacobians and Hessians: patterns, colourings, agreement with the dense matrices."""
 
 import importlib.util
 import math
