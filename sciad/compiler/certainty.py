@@ -23,7 +23,7 @@ from sciad.compiler.ir import (
     Region,
     Value,
 )
-from sciad.core.errors import CompileError
+from sciad.core.errors import CompileError, user_location
 
 __all__ = ["Certainty", "refuse_node"]
 
@@ -199,6 +199,6 @@ def refuse_node(node: Node, what: str) -> NoReturn:
     place = getattr(node, "location", None)
     raise CompileError(
         f"the sparsity of a program with {what} is not known",
-        where=None if place is None else str(place),
+        where=str(place or user_location()),
         hint="leave sparse=True out: the dense derivative needs no pattern",
     )

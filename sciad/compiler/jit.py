@@ -18,15 +18,19 @@ from typing import Any
 import numpy as np
 
 from sciad.compiler import cache
+from sciad.compiler.explain import explanation
+from sciad.compiler.fallback import Fallback
 from sciad.compiler.frontend import python_function
+from sciad.compiler.levels import levels
 from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
+from sciad.compiler.tapemeter import tape_slots
 from sciad.compiler.types import LeafType, leaf_type
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
 from sciad.core.source import captured
-from sciad.core.tracer import Scalar, any_traced, current, level_of, primal_of, unwrap_constants
+from sciad.core.tracer import any_traced, primal_of, unwrap_constants
 from sciad.core.tree import flatten
 
 __all__ = ["JitFunction", "jit"]
@@ -51,6 +55,9 @@ def _forget() -> None:
     for function in list(_alive):
         function._programs.clear()
         function._plain.clear()
+        function._last = None
+        if function._fallback is not None:
+            function._fallback.decided.clear()
 
 
 class JitFunction:
@@ -64,7 +71,7 @@ class JitFunction:
 
     __qualname__: str
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any], *, fallback: bool = False):
         root = python_function(function)
         if root is None:
             raise InputError(
@@ -76,6 +83,8 @@ class JitFunction:
         self.__wrapped__ = root
         self._programs: dict[Any, Program] = {}
         self._plain: dict[Any, Program] = {}
+        self._last: Program | None = None
+        self._fallback = Fallback() if fallback else None
         self._signature: inspect.Signature | None = None
         _alive.add(self)
 
@@ -94,10 +103,13 @@ class JitFunction:
             signature = _plain_signature(args)
             known = self._plain.get(signature)
             if known is not None and known.watch.holds(self.__wrapped__):
+                self._last = known
                 return plain_call(known, args, signature)  # type: ignore[arg-type]
+        if self._fallback is not None and self._fallback.needed(self, args, kwargs):
+            return call(self.__wrapped__, *args, **kwargs)
         program, leaves, integers = self._program(args, kwargs)
         if any_traced(leaves):
-            if len(_levels(leaves)) > _LEVELS:
+            if len(levels(leaves)) > _LEVELS:
                 return call(self.__wrapped__, *args, **kwargs)
             node = CallNode(self, program, integers)
             return node.result(bind(node, *leaves))
@@ -121,6 +133,7 @@ class JitFunction:
             program = Program(self.__wrapped__, self.__wrapped__, treedef, kinds, positions)
             program.load("value")
             self._programs[key] = program
+        self._last = program
         signature = None if inputs else _plain_signature(args)
         if signature is not None:
             self._plain[signature] = program
@@ -144,7 +157,8 @@ class JitFunction:
         kind : {"value", "jvp", "vjp", "hvp"}
             Which program.
         *args : object
-            Arguments that select the compiled version; not needed after a first call.
+            Arguments that select the compiled version; not needed after a first call: then it is
+            the version of the last one.
 
         Returns
         -------
@@ -153,24 +167,62 @@ class JitFunction:
         """
         if kind not in ("value", "jvp", "vjp", "hvp"):
             raise InputError(f"there is no program {kind!r}", hint="value, jvp, vjp or hvp")
+        return self._chosen(args, f"source({kind!r}, *args)").source(kind)
+
+    def explain(self, *args: Any) -> str:
+        """Say in plain text what the compiler made of the function, line by line.
+
+        Parameters
+        ----------
+        *args : object
+            Arguments that select the compiled version, as for `source`.
+
+        Returns
+        -------
+        str
+            For each line: which values carry derivatives, what goes to the tape, what is computed
+            again on the way back and why, which calls were inlined, which loops unrolled, which
+            arrays live in variables or in memory; then the bytes of tape that each iteration of a
+            loop takes, and the files of the cache.
+
+        Examples
+        --------
+        >>> square = jit(lambda x: x * x)
+        >>> "carries derivatives: the result" in square.explain(2.0)
+        True
+        """
+        return explanation(self._chosen(args, "explain(*args)"))
+
+    def tape_bytes(self, *args: Any) -> int:
+        """Measure the memory that the tape takes in one gradient.
+
+        Parameters
+        ----------
+        *args : object
+            Arguments of the function.
+
+        Returns
+        -------
+        int
+            The largest size of the tape, in bytes; 0 if nothing has to be kept.
+
+        Examples
+        --------
+        >>> jit(lambda x: x * x).tape_bytes(2.0)
+        0
+        """
+        program, leaves, integers = self._program(args, {})
+        return 8 * tape_slots(Call(program, leaves, integers))
+
+    def _chosen(self, args: tuple, how: str) -> Program:
         if args:
-            return self._program(args, {})[0].source(kind)
-        if not self._programs:
+            return self._program(args, {})[0]
+        if self._last is None:
             raise InputError(
                 f"{self.__qualname__} has not been compiled yet",
-                hint="call it once, or give example arguments: f.source('vjp', *args)",
+                hint=f"call it once, or give example arguments: f.{how}",
             )
-        return list(self._programs.values())[-1].source(kind)
-
-
-def _levels(leaves: list[Any]) -> set[int]:
-    """Collect the transformations that some values take part in."""
-    found: set[int] = set()
-    for leaf in leaves:
-        while level_of(leaf):
-            found.add(level_of(leaf))
-            leaf = leaf.value if type(leaf) is Scalar else current(leaf)
-    return found
+        return self._last
 
 
 def _plain_signature(args: tuple) -> tuple[Any, ...] | None:
@@ -217,7 +269,7 @@ def _by_name(module: str, name: str) -> Any:
     return found
 
 
-def jit(fun: Callable[..., Any] | None = None) -> Any:
+def jit(fun: Callable[..., Any] | None = None, *, fallback: bool = False) -> Any:
     """Compile a function, its derivatives included.
 
     Parameters
@@ -226,6 +278,9 @@ def jit(fun: Callable[..., Any] | None = None) -> Any:
         Plain Python over floats and arrays (see the guide for what compiles). Called functions are
         compiled with it. Integer arguments are run-time values; strings, booleans and whatever else
         is not a number select a compiled version of their own.
+    fallback : bool
+        What cannot be compiled runs eagerly, derivatives included, after one warning that names the
+        obstacle (`sciad.compiler.FallbackWarning`). Without it, that is an error.
 
     Returns
     -------
@@ -248,7 +303,9 @@ def jit(fun: Callable[..., Any] | None = None) -> Any:
     8.0
     """
     if fun is None:
-        return jit
+        return functools.partial(jit, fallback=fallback)
     if isinstance(fun, JitFunction):
-        return fun
-    return JitFunction(fun)
+        if (fun._fallback is not None) is fallback:
+            return fun
+        fun = fun.__wrapped__
+    return JitFunction(fun, fallback=fallback)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing, statements
+from sciad.compiler import arrays, decisions, indexing, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -61,6 +61,7 @@ def for_loop(low: Lowering, node: Any) -> None:
         return
     else:
         values = indexing.sequence(low, iterable, node)
+    decisions.lowered("unrolled", low, node, f"{len(values)} times")
     _unroll(low, node, values, 0)
 
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import expressions, statements
+from sciad.compiler import decisions, expressions, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
 from sciad.compiler.ir import FLOAT, Const, Failure, Location, Operand, ScalarType, Value, const
@@ -154,6 +154,7 @@ class Lowering:
     def cells(self, items: list[Abstract], node: ast.AST) -> Cells:
         """Make storage for some elements."""
         cells = Cells(len(items), self.site(node))
+        decisions.lowered("variables", self, node, f"{len(items)} elements")
         for k, item in enumerate(items):
             self.env[(cells, k)] = item
         return cells
@@ -227,6 +228,7 @@ class Lowering:
         frame = Frame(filename, function, _local_names(tree), resolve, site)
         self.home = self.home or filename
         values = self.arguments(tree, args, named, defaults, node)
+        decisions.lowered("inlined", self, node, getattr(tree, "name", "lambda"))
         self.frames.append(frame)
         location, prefix = self.b.location, self.site_prefix
         self.site_prefix = ()

@@ -29,6 +29,7 @@ from sciad.compiler.fingerprint import (
 from sciad.compiler.frontend import Front, abstract_tree
 from sciad.compiler.integers import LENGTH_BITS
 from sciad.compiler.ir import FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
+from sciad.compiler.labels import leaf_names
 from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.simplify import simplify
@@ -146,13 +147,16 @@ class Program:
         """Lower the function."""
         captures = abstract_tree(self.treedef.children[1], lambda: const(0.0))
         front = Front(self.function, captures)
+        names = leaf_names(self.root, self.treedef)
         buffers = [
-            Value(f"a{k}", BufferType(FLOAT)) for k, leaf in enumerate(self.leaves) if leaf.ndim
+            Value(name, BufferType(FLOAT))
+            for name, leaf in zip(names, self.leaves, strict=True)
+            if leaf.ndim
         ]
         s, d = Value("s", BufferType(FLOAT)), Value("d", BufferType(INT))
 
         def params(low: Any) -> tuple[tuple, list[Abstract]]:
-            whole = abstract_tree(self.treedef, _Leaves(low, self.leaves, s, d, buffers))
+            whole = abstract_tree(self.treedef, _Leaves(low, self.leaves, s, d, buffers, names))
             args, inputs = whole.items
             front.root.captured.clear()
             front.root.captured.update(inputs.items)
@@ -231,7 +235,16 @@ def _numba_type(kind: Any) -> str:
 class _Leaves:
     """Hands out the leaves of the arguments in order."""
 
-    def __init__(self, low: Any, leaves: tuple, s: Value, d: Value, buffers: list[Value]):
+    def __init__(
+        self,
+        low: Any,
+        leaves: tuple,
+        s: Value,
+        d: Value,
+        buffers: list[Value],
+        names: list[str],
+    ):
+        self.names = iter(names)
         self.low = low
         self.remaining = iter(leaves)
         self.s, self.d = s, d
@@ -240,10 +253,10 @@ class _Leaves:
         self.lengths = 0
 
     def __call__(self) -> Abstract:
-        leaf, b = next(self.remaining), self.low.b
+        leaf, name, b = next(self.remaining), next(self.names), self.low.b
         if leaf.ndim == 0:
             self.floats += 1
-            return b.load(self.s, const(self.floats - 1))
+            return b.load(self.s, const(self.floats - 1), name)
         shape = []
         for _ in range(leaf.ndim):
             length = b.load(self.d, const(self.lengths), "n")

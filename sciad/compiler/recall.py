@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sciad.compiler.analysis import Places
+from sciad.compiler.decisions import recalled
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -136,6 +137,7 @@ class Recall:
         for arg in recipe.args:
             if isinstance(arg, Value):
                 (self.ensure if self.places.home[arg] is home else self.want)(arg)
+        recalled("recomputed", self.places, operand)
         self.known[operand] = recipe.out
         self.prelude(home).append(recipe)
 
@@ -193,12 +195,14 @@ class Recall:
         if not self.places.loops(home):
             self.hand_out(value)
             return
+        recalled("taped", self.places, value)
         self.prelude(home)
         self.frames.setdefault(id(home), []).append(value)
         self.known[value] = Value(value.name, value.type)
 
     def hand_out(self, value: Value) -> None:
         """Hand a value of a branch to the code after the branch, level by level."""
+        recalled("kept", self.places, value)
         inner: Value = value
         for node, region in self.places.around(self.places.home[value]):
             assert isinstance(node, If)
