@@ -10,7 +10,19 @@ small; `emit` writes them as readable Python; `cache` keeps that on disk for Num
 """
 
 from sciad.compiler.cache import cache_clear, cache_directory
+from sciad.compiler.fallback import FallbackWarning
 from sciad.compiler.jit import JitFunction, jit
 from sciad.compiler.native import NativeFunction, native
+from sciad.compiler.sparse import Sparsity, sparsity
 
-__all__ = ["JitFunction", "NativeFunction", "cache_clear", "cache_directory", "jit", "native"]
+__all__ = [
+    "FallbackWarning",
+    "JitFunction",
+    "NativeFunction",
+    "Sparsity",
+    "cache_clear",
+    "cache_directory",
+    "jit",
+    "native",
+    "sparsity",
+]

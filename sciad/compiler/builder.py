@@ -22,7 +22,7 @@ from sciad.compiler.ir import (
     const,
     type_of,
 )
-from sciad.core.errors import CompileError
+from sciad.core.errors import CompileError, user_location
 
 __all__ = ["Builder"]
 
@@ -89,7 +89,7 @@ class Builder:
 
     def refuse(self, what: str) -> NoReturn:
         """Raise an error at the current line."""
-        where = None if self.location is None else str(self.location)
+        where = str(self.location or user_location())
         raise CompileError(what, where=where, hint="write it as a float, for instance 1e20")
 
     def together(self, *args: Operand, least: ScalarType = INT) -> tuple[Operand, ...]:

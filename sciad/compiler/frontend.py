@@ -17,7 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sciad.compiler import decisions
 from sciad.compiler.border import RunTimeArray, Table
+from sciad.compiler.fence import OTHERWISE
 from sciad.compiler.hoist import hoist
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
@@ -25,7 +27,7 @@ from sciad.compiler.recursion import close, unrolled
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
-from sciad.core.errors import CompileError, SciadError
+from sciad.core.errors import CompileError, SciadError, user_location
 from sciad.core.source import captured, source_of
 from sciad.core.tree import TreeDef, flatten
 
@@ -137,7 +139,8 @@ class Front:
             hint = "wrap the call in a plain function"
             if isinstance(function, functools.partial):
                 hint = "write lambda *args: f(..., *args)"
-            raise CompileError(f"a {kind} cannot be compiled", hint=hint)
+            where = user_location()
+            raise CompileError(f"a {kind} cannot be compiled", where=where, hint=hint)
         self.root = Pythonic(root, captures.items)
         self.dependencies: dict[Dependency, None] = {}
         self.captures: dict[int, Pythonic] = {id(root): self.root}
@@ -241,6 +244,7 @@ class Front:
         in_memory: set = set()
         refused: dict[object, CompileError] = {}
         for _ in range(_MOST_RESTARTS):
+            decisions.start_again()
             low = Lowering(in_memory, self.resolve)
             low.wrap = self.wrap  # type: ignore[method-assign]
             values, args = params(low)
@@ -275,7 +279,12 @@ class Front:
             self.rules = low.rules
             made = simplify(close(Function(name, values, region)))
             return simplify(hoist(made, low.bits))
-        raise CompileError("lowering does not come to an end")
+        code = self.root.function.__code__
+        raise CompileError(
+            f"lowering {name} does not come to an end",
+            where=f"{code.co_filename}:{code.co_firstlineno}",
+            hint=OTHERWISE,
+        )
 
 
 def _line(function: python_types.FunctionType) -> int:

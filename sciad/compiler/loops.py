@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing, iteration, statements
+from sciad.compiler import arrays, decisions, indexing, iteration, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -81,6 +81,7 @@ def for_loop(low: Lowering, node: Any) -> None:
         return
     else:
         values = indexing.sequence(low, iterable, node)
+    decisions.lowered("unrolled", low, node, f"{len(values)} times")
     key = _iterated(low, TupleOf(tuple(values)))
     _unroll(low, node, key, len(values), 0)
     low.env.pop(key, None)

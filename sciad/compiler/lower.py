@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import expressions, recursion, statements
+from sciad.compiler import decisions, expressions, recursion, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
 from sciad.compiler.ir import (
@@ -178,6 +178,7 @@ class Lowering:
     def cells(self, items: list[Abstract], node: ast.AST) -> Cells:
         """Make storage for some elements."""
         cells = Cells(len(items), self.site(node))
+        decisions.lowered("variables", self, node, f"{len(items)} elements")
         for k, item in enumerate(items):
             self.env[(cells, k)] = item
         return cells
@@ -248,6 +249,7 @@ class Lowering:
         site = (*(self.frames[-1].site if self.frames else ()), place, *self.site_prefix)
         self.home = self.home or made.filename
         values = self.arguments(tree, args, named, made.defaults, node)
+        decisions.lowered("inlined", self, node, getattr(tree, "name", "lambda"))
         location, prefix = self.b.location, self.site_prefix
         self.site_prefix = ()
         result = self.run(made, values, site)

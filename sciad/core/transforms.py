@@ -26,6 +26,7 @@ from sciad.core.running import (
     lasting,
     name_of,
 )
+from sciad.core.sparse import check_plain, sparse_maker
 from sciad.core.tracer import FLOAT64, Array, Scalar, dtype_of, is_wrapped, primal_of, shape_of
 from sciad.core.tree import flatten, unflatten
 
@@ -197,6 +198,8 @@ def hessian(
     argnums: ArgNums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
+    *,
+    sparse: bool = False,
 ) -> Callable[..., Any]:
     """Make a function that computes the matrix of second derivatives, forward over reverse.
 
@@ -210,6 +213,9 @@ def hessian(
         The function returns ``(value, extra)``; the extra part is handed through.
     holomorphic : bool
         Complex in, complex out: the complex second derivative.
+    sparse : bool
+        Compute a `scipy.sparse.csr_array`, as `jacobian` does; entries are read off a star
+        colouring.
 
     Returns
     -------
@@ -224,6 +230,9 @@ def hessian(
     array([[6., 2.],
            [2., 0.]])
     """
+    if sparse:
+        check_plain("hessian", has_aux=has_aux, holomorphic=holomorphic)
+        return sparse_maker("hessian")(fun, argnums)
     first = grad(fun, argnums, has_aux, holomorphic)
     return jacobian(first, argnums, mode="forward", has_aux=has_aux, holomorphic=holomorphic)
 
