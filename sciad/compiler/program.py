@@ -153,7 +153,7 @@ class Program:
         """Lower the function."""
         captures = abstract_tree(self.treedef.children[1], lambda: const(0.0))
         front = Front(self.function, captures)
-        names = leaf_names(self.root, self.treedef)
+        names = _for_parts(leaf_names(self.root, self.treedef), self.leaves)
         buffers = [
             Value(name, BufferType(FLOAT))
             for name, leaf in zip(names, self.leaves, strict=True)
@@ -260,6 +260,16 @@ def _numba_type(kind: Any) -> str:
     return "boolean[::1]" if kind.element is BOOL else f"{kind.element.name}[::1]"
 
 
+def _for_parts(names: list[str], leaves: tuple[LeafType, ...]) -> list[str]:
+    """Name real and imaginary parts, too."""
+    given = iter(names)
+    found: list[str] = []
+    for leaf in leaves:
+        whole = found[-1].removesuffix("_real") if leaf.part == "imag" else next(given)
+        found.append(f"{whole}_{leaf.part}" if leaf.part else whole)
+    return found
+
+
 class _Leaves:
     """Hands out the leaves of the arguments in order."""
 
@@ -284,7 +294,7 @@ class _Leaves:
         leaf, name = next(self.remaining), next(self.names)
         if leaf.part == "real":
             re = self.real(leaf, name)
-            return complex_of(re, self.real(next(self.remaining), name))
+            return complex_of(re, self.real(next(self.remaining), next(self.names)))
         return self.real(leaf, name)
 
     def real(self, leaf: LeafType, name: str) -> Abstract:
