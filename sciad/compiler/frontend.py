@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sciad.compiler import members
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
 from sciad.compiler.simplify import simplify
@@ -61,7 +62,10 @@ def follow(root: Any, path: tuple[str, ...] | list[str]) -> Any:
         if step.startswith("@"):
             root = sys.modules[step[1:]]
         elif isinstance(root, python_types.ModuleType):
-            root = getattr(root, step)
+            for part in step.split("."):
+                root = getattr(root, part)
+        elif isinstance(root, functools.partial) and step == "func":
+            root = root.func
         else:
             root = reached(python_function(root), step)
     return root
@@ -72,7 +76,10 @@ def reached(function: python_types.FunctionType | None, name: str) -> Any:
     if function is None:
         raise KeyError(name)
     if name.startswith("__default__."):
-        number, defaults = int(name.rpartition(".")[2]), function.__defaults__ or ()
+        which, defaults = name.removeprefix("__default__."), function.__defaults__ or ()
+        if not which.isdigit():
+            return (function.__kwdefaults__ or {})[which]
+        number = int(which)
         if number >= len(defaults):
             raise KeyError(name)
         return defaults[number]
@@ -104,9 +111,9 @@ def abstract_tree(treedef: Any, leaf: Leaf) -> Abstract:
         return TupleOf(tuple(items), (), treedef.kind)
     names = treedef.meta if isinstance(treedef.meta, tuple) else ()
     if issubclass(treedef.kind, tuple):
-        return TupleOf(tuple(items), names)
+        return TupleOf(tuple(items), names, tuple, treedef.kind)
     if len(names) == len(items):
-        return Structure(dict(zip(names, items, strict=True)), False)
+        return Structure(dict(zip(names, items, strict=True)), False, treedef.kind)
     return Missing(f"a {treedef.kind.__name__} cannot be read by compiled code")
 
 
@@ -177,7 +184,7 @@ class Front:
             return self.function(value, function, (*target.path, name))
         entry = target.captured.get(name)
         if isinstance(entry, Structure) and "__type__" in entry.items:
-            return Structure(entry.items, False)
+            return members.partial_of(self, target, name, value, entry)
         if entry is not None:
             return entry
         if scalar_type(value) is not None:

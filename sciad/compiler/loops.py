@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing, statements
+from sciad.compiler import arrays, indexing, language, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -31,7 +31,7 @@ from sciad.compiler.merge import (
 from sciad.compiler.moving import alike, memories, now, read_only, view_integers
 from sciad.compiler.pools import Pools, check_frozen
 from sciad.compiler.types import UNROLL_LIMIT, join
-from sciad.compiler.values import Abstract, Cells, Memory, Missing, RangeOf, TupleOf
+from sciad.compiler.values import Abstract, Cells, Memory, Missing, RangeOf, Rows, TupleOf
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -59,6 +59,9 @@ def for_loop(low: Lowering, node: Any) -> None:
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
+    elif isinstance(iterable, Rows):
+        _together(low, node, iterable)
+        return
     elif isinstance(iterable, _Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
@@ -99,6 +102,14 @@ def _elements(low: Lowering, value: Memory, node: ast.For) -> _Rows:
     key = _iterated(low, value)
     row = lambda i: indexing.item(low, _running(low, key, node), (i,), node, inside=True)
     return _Rows(value.shape[0], row, key)
+
+
+def _together(low: Lowering, node: Any, rows: Rows) -> None:
+    key, n = _iterated(low, rows), language.iteration(low, rows, node)
+    row = lambda i: language.element(low, _running(low, key, node), i, node)
+    bind = lambda index: statements.assign(low, node.target, row(index))
+    _dynamic(low, node, RangeOf(const(0), n, const(1)), bind, node.until)
+    low.env.pop(key)
 
 
 def _known_range(iterable: RangeOf) -> range | None:

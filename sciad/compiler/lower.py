@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import expressions, statements
+from sciad.compiler import expressions, language, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
 from sciad.compiler.ir import (
@@ -44,7 +44,6 @@ from sciad.compiler.values import (
     Object,
     Pythonic,
     StaticArray,
-    TupleOf,
 )
 from sciad.core.errors import SciadError
 from sciad.core.freshness import is_fresh
@@ -82,6 +81,7 @@ class Frame:
         self.site = site
         self.serial = next(_serial)
         self.mark = Value("frame", INT).serial  # buffers made later are made in this activation
+        self.outer: Frame | None = None
 
 
 class Lowering:
@@ -160,8 +160,8 @@ class Lowering:
         return self.env.get((frame.serial, name)) if local else frame.resolve(name)
 
     def bind(self, name: str, value: Abstract) -> None:
-        """Assign a local name."""
-        self.env[(self.frame.serial, name)] = value
+        """Assign a local name, or one that is declared nonlocal."""
+        self.env[(language.owner(self.frame, name).serial, name)] = value
 
     # -- storage -------------------------------------------------------------------------------
     def site(self, node: ast.AST) -> tuple:
@@ -236,18 +236,22 @@ class Lowering:
             filename, function = outer.filename, tree
             resolve = lambda name: self.outer(outer, name)
             defaults = list(target.defaults)
+            keywords = target.keywords
         else:
             tree, filename = self.source(target, node)
             function = target.function.__code__
             resolve = lambda name: self.resolve_global(target, name)
             defaults = self.defaults(target)
+            keywords = language.keyword_defaults(self, target)
         if any(f.function is function for f in self.frames) or len(self.frames) > _DEEPEST:
             self.refuse("a function that calls itself cannot be compiled", node, "use a loop")
         place = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
         site = (*(self.frames[-1].site if self.frames else ()), place, *self.site_prefix)
+        tree = language.desugared(tree)
         frame = Frame(filename, function, _local_names(tree), resolve, site)
+        frame.outer = target.frame if isinstance(target, Closure) else None
         self.home = self.home or filename
-        values = self.arguments(tree, args, named, defaults, node)
+        values = language.arguments(self, tree, args, named, (defaults, keywords), node)
         self.frames.append(frame)
         location, prefix = self.b.location, self.site_prefix
         self.site_prefix = ()
@@ -305,30 +309,6 @@ class Lowering:
             for k in range(len(function.__defaults__ or ()))
         ]
 
-    def arguments(self, tree, args, named, defaults, node) -> dict[str, Abstract]:
-        """Bind the arguments of a call to the names of the parameters."""
-        spec = tree.args
-        names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-        title = getattr(tree, "name", "<lambda>")
-        if spec.kwonlyargs:
-            self.refuse_call(f"{title} has keyword-only parameters", node)
-        values = dict(zip(names, args, strict=False))
-        extra = args[len(names) :]
-        if spec.vararg is not None:
-            values[spec.vararg.arg] = TupleOf(tuple(extra))
-        elif extra:
-            self.refuse_call(f"{title} takes {len(names)} arguments, got {len(args)}", node)
-        for name, value in named.items():
-            if name not in names or name in values:
-                self.refuse_call(f"{title} got an unexpected argument {name!r}", node)
-            values[name] = value
-        for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True):
-            values.setdefault(name, value)
-        missing = [name for name in names if name not in values]
-        if missing:
-            self.refuse_call(f"{title} lacks the argument {missing[0]!r}", node)
-        return values
-
     def refuse_call(self, what: str, node: ast.AST) -> NoReturn:
         """Raise an error about the arguments of a call."""
         if self.frames:
@@ -381,6 +361,7 @@ def _local_names(tree: Any) -> set[str]:
     """Names that a function assigns, its parameters included, those of inner functions not."""
     spec = tree.args
     names = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    foreign: set[str] = set()
     names |= {star.arg for star in (spec.vararg, spec.kwarg) if star is not None}
     body = tree.body if isinstance(tree.body, list) else [tree.body]
     front: list[ast.AST] = list(body)
@@ -389,9 +370,12 @@ def _local_names(tree: Any) -> set[str]:
         if isinstance(node, ast.FunctionDef):
             names.add(node.name)
             continue
-        if isinstance(node, ast.Lambda | ast.ListComp):
+        if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp):
+            names |= {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
             continue
+        if isinstance(node, ast.Nonlocal):
+            foreign |= set(node.names)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         front.extend(ast.iter_child_nodes(node))
-    return names | {VALUE, RETURNED}
+    return (names - foreign) | {VALUE, RETURNED}

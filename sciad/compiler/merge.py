@@ -155,10 +155,10 @@ def rebuild(
         return next(scalars)
     if isinstance(model, TupleOf):
         items = tuple(rebuild(item, model_env, scalars, env) for item in model.items)
-        return TupleOf(items, model.fields, model.kind)
+        return replace(model, items=items)
     if isinstance(model, Structure):
         parts = {k: rebuild(v, model_env, scalars, env) for k, v in model.items.items()}
-        return Structure(parts, model.is_dict)
+        return replace(model, items=parts)
     if isinstance(model, StaticArray):
         cells = _frozen(model.index.size, model.cells.site)
         env.update({(cells, k): next(scalars) for k in range(cells.size)})

@@ -27,8 +27,10 @@ __all__ = [
     "Method",
     "Missing",
     "Object",
+    "Partial",
     "Pythonic",
     "RangeOf",
+    "Rows",
     "StaticArray",
     "Structure",
     "TupleOf",
@@ -63,6 +65,7 @@ class TupleOf:
     items: tuple[Abstract, ...]
     fields: tuple[str, ...] = ()
     kind: type = tuple
+    made_by: type | None = None  # the class of a namedtuple
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,7 @@ class Structure:
 
     items: dict[Any, Abstract]
     is_dict: bool
+    made_by: type | None = None  # the class of an object
 
 
 class Cells:
@@ -140,6 +144,14 @@ class RangeOf:
 
 
 @dataclass(frozen=True, eq=False)
+class Rows:
+    """zip, or enumerate from `first`, over arrays and ranges of a length known at run time."""
+
+    sources: tuple[Abstract, ...]
+    first: Operand | None
+
+
+@dataclass(frozen=True, eq=False)
 class Method:
     """A bound method of an abstract value."""
 
@@ -163,6 +175,16 @@ class Closure:
     node: ast.FunctionDef | ast.Lambda
     frame: Any
     defaults: tuple[Abstract, ...] = field(default=())
+    keywords: dict[str, Abstract] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """A function with some of its arguments: functools.partial, or a method of an object."""
+
+    target: Abstract
+    args: tuple[Abstract, ...]
+    named: dict[str, Abstract]
 
 
 #: Any of the above, or an operand of the IR. Not spelled out as a union: nearly every use tells the
