@@ -183,6 +183,8 @@ class Front:
         if function is not None and not _is_library(function):
             return self.function(value, function, (*target.path, name))
         entry = target.captured.get(name)
+        if isinstance(entry, Structure) and isinstance(value, functools.partial):
+            return members.partial_of(self, target, name, value, entry)
         if isinstance(entry, Structure) and "__type__" in entry.items:
             return members.partial_of(self, target, name, value, entry)
         if entry is not None:

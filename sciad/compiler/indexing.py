@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciad.compiler import writes
 from sciad.compiler.arrays import as_memory, load, over, plus, put, settled, times
 from sciad.compiler.ir import FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.merge import is_scalar
@@ -335,6 +336,8 @@ def store_all(low: Lowering, target: StaticArray | Memory, value: Abstract, node
             cell = int(target.index[place])
             low.set_cell(target.cells, cell, low.b.cast(x, FLOAT), node)
         return
+    if not target.writable:
+        writes.written(low, target.buffer)
     if not target.writable and target.buffer in low.b.sizes:
         low.b.refuse_write("may be known under another name where paths meet")
     if not target.writable:
@@ -362,6 +365,8 @@ def accumulate(
     """owner[index] += change as one operation, for an element in memory; whether that applied."""
     if isinstance(owner, StaticArray) and owner.cells.buffer is None and _known(index) is None:
         owner = as_memory(low, owner, node)
+    if isinstance(owner, Memory) and not owner.writable:
+        writes.written(low, owner.buffer)
     if not isinstance(owner, Memory) or not is_scalar(change) or not owner.writable:
         return False
     view = _view(low, owner, index, node)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache
+from sciad.compiler import cache, writes
 from sciad.compiler.frontend import python_function
 from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
@@ -63,6 +63,7 @@ class JitFunction:
     """
 
     __qualname__: str
+    takes_boxes = True  # arrays of followed code come as they are, since some are written to
 
     def __init__(self, function: Callable[..., Any]):
         root = python_function(function)
@@ -96,12 +97,36 @@ class JitFunction:
             if known is not None and known.watch.holds(self.__wrapped__):
                 return plain_call(known, args, signature)  # type: ignore[arg-type]
         program, leaves, integers = self._program(args, kwargs)
+        if program.layout[0] == "updates":
+            return self._updating(program, leaves, integers, args, kwargs)
         if any_traced(leaves):
             if len(_levels(leaves)) > _LEVELS:
                 return call(self.__wrapped__, *args, **kwargs)
             node = CallNode(self, program, integers)
             return node.result(bind(node, *leaves))
         return Call(program, leaves, integers).value()
+
+    def _updating(
+        self, program: Program, leaves: list, integers: list, args: tuple, kwargs: dict
+    ) -> Any:
+        """Call a program that writes to arrays of the caller."""
+        traced = any_traced(leaves)
+        memory = [primal_of(leaf) for leaf in leaves]
+        if len(_levels(leaves)) > _LEVELS or not writes.may_be_compiled(program.layout, memory):
+            return call(self.__wrapped__, *args, **kwargs)
+        if traced:
+            node = CallNode(self, program, integers)
+            value = node.result(bind(node, *leaves))
+        else:
+            try:
+                value = Call(program, leaves, integers).value()
+            except Exception:  # Python knows what was written before it
+                return self.__wrapped__(*args, **kwargs)
+        result, content = writes.results_of(program.layout, value)
+        given = args if not kwargs else self._positional(args, kwargs)
+        given = tuple(_INTEGER if _is_integer(a) else a for a in given)
+        writes.give_back(flatten((given, captured(self.__wrapped__)))[0], content)
+        return result
 
     # -- compilation ---------------------------------------------------------------------------
     def _program(self, args: tuple, kwargs: dict) -> tuple[Program, list[Any], list[int]]:
@@ -122,7 +147,7 @@ class JitFunction:
             program.load("value")
             self._programs[key] = program
         signature = None if inputs else _plain_signature(args)
-        if signature is not None:
+        if signature is not None and program.layout[0] != "updates":
             self._plain[signature] = program
         return program, leaves, integers
 

@@ -106,6 +106,8 @@ class Lowering:
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
+        self.arguments: dict[Value, int] = {}  # buffer of the caller -> number of its leaf
+        self.updated: dict[int, Any] = {}  # number of a leaf -> the copy that is written to
         self.pools: dict[Value, tuple[Operand, int, object]] = {}  # slot length, slots, demand
         self.site_prefix: tuple = ()
         self.home = ""

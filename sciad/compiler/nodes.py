@@ -214,7 +214,7 @@ def _assembled(layout: Any, leaves: Any) -> Any:
     if isinstance(layout[1], int):
         return list(next(leaves))
     items = [_assembled(item, leaves) for item in layout[1]]
-    return items if kind == "list" else tuple(items)
+    return items if kind in ("list", "updates") else tuple(items)
 
 
 def _flat(value: Any) -> np.ndarray:

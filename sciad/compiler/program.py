@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sciad.compiler import cache
+from sciad.compiler import cache, writes
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import over, owns_buffer, settled
 from sciad.compiler.emit import Emitted, emit
@@ -170,7 +170,7 @@ class Program:
     def finish(self, low: Any, value: Abstract, place: Any) -> tuple[Operand, ...]:
         """Take the result apart; `layout` is how to put it together again."""
         parts = _Results(low, place)
-        self.layout = parts.layout(settled(low, value, place))
+        self.layout = writes.finish(low, parts, parts.layout(settled(low, value, place)))
         return (*parts.scalars, *parts.buffers, *parts.lengths)
 
     def active(self, program: Function) -> list[Value]:
@@ -238,9 +238,11 @@ class _Leaves:
         self.buffers = iter(buffers)
         self.floats = 0
         self.lengths = 0
+        self.number = 0
 
     def __call__(self) -> Abstract:
         leaf, b = next(self.remaining), self.low.b
+        self.number += 1
         if leaf.ndim == 0:
             self.floats += 1
             return b.load(self.s, const(self.floats - 1))
@@ -256,7 +258,8 @@ class _Leaves:
         for n in reversed(shape):
             strides.insert(0, step)
             step = b.mul(step, n)
-        return Memory(next(self.buffers), const(0), tuple(shape), tuple(strides), False)
+        view = Memory(next(self.buffers), const(0), tuple(shape), tuple(strides), False)
+        return writes.begin(self.low, self.number - 1, view)
 
 
 class _Results:
