@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import math
 import types as python_types
 from collections.abc import Callable
@@ -11,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, complex_calls, fancy, indexing, iteration, nested, whole
+from sciad.compiler import (
+    arrays,
+    complex_calls,
+    fancy,
+    indexing,
+    iteration,
+    language,
+    members,
+    nested,
+    whole,
+)
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const
 from sciad.compiler.kinds import converted, dtype_argument, element_type
@@ -27,6 +38,7 @@ from sciad.compiler.values import (
     Method,
     Missing,
     Object,
+    Partial,
     Pythonic,
     RangeOf,
     StaticArray,
@@ -83,6 +95,8 @@ def attribute_of(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstrac
     """Attribute of a module (or another object that is known at compile time)."""
     if isinstance(owner, np.ufunc) and hasattr(owner, name):
         return Object(getattr(owner, name))
+    if isinstance(owner, type):
+        return members.of_class(low, owner, name, node)
     if not isinstance(owner, python_types.ModuleType):
         low.refuse(f"the attribute {name!r} of {owner!r} cannot be compiled", node)
     found = getattr(owner, name, None)
@@ -116,9 +130,17 @@ def call(
         return low.call(target, args, named, node)
     if isinstance(target, Method):
         return _method(low, target, args, named, node)
+    if isinstance(target, Partial):
+        return call(low, target.target, [*target.args, *args], {**target.named, **named}, node)
+    if members.class_of(target) is not None:
+        return call(low, members.member(low, target, "__call__", node), args, named, node)
     if not isinstance(target, Object):
         low.refuse("something is called that is not a function", node)
     function = _hashable(target.value)
+    if isinstance(function, python_types.FunctionType) and function not in _HANDLERS:
+        found = members.function_of(low, function, node)
+        if found is not None:
+            return call(low, found, args, named, node)
     found = complex_calls.call(low, function, args, named, node)
     if found is not None:
         return found
@@ -237,12 +259,19 @@ def _builtin_sum(low, args, named, node) -> Abstract:
 
 
 def _enumerate(low, args, named, node) -> Abstract:
-    _exactly(low, args, named, 1, 1, node)
+    first = low.as_scalar(named.pop("start", args[1] if len(args) > 1 else const(0)), node, INT)
+    _exactly(low, args, named, 1, 2, node)
+    if language.is_long(args[0]):
+        return language.zipped(low, args[:1], first, node)
     items = iterated(low, args[0], node)
-    return TupleOf(tuple(TupleOf((const(k), item)) for k, item in enumerate(items)))
+    return TupleOf(
+        tuple(TupleOf((low.b.add(first, const(k)), item)) for k, item in enumerate(items))
+    )
 
 
 def _zip(low, args, named, node) -> Abstract:
+    if any(map(language.is_long, args)) and not named:
+        return language.zipped(low, args, None, node)
     named.pop("strict", None)
     columns = [iterated(low, a, node) for a in args]
     if named or len({len(c) for c in columns}) > 1:
@@ -439,6 +468,7 @@ def _add_at(low, args, named, node) -> Abstract:
 
 
 _HANDLERS: dict[Any, Callable] = {
+    functools.partial: lambda low, args, named, node: Partial(args[0], tuple(args[1:]), named),
     builtins.len: _len,
     builtins.range: _range,
     builtins.float: _conversion(FLOAT),

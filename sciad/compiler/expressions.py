@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, calls, complex_calls, complexes, indexing, whole
+from sciad.compiler import (
+    arrays,
+    calls,
+    complex_calls,
+    complexes,
+    indexing,
+    language,
+    members,
+    whole,
+)
 from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import dtype_of, element_type
@@ -362,6 +371,8 @@ def _comprehension(low: Lowering, node: ast.ListComp) -> Abstract:
 
     generator = node.generators[0]
     iterable = low.evaluate(generator.iter)
+    if language.is_long(iterable):
+        return language.long_list(low, node, iterable)
     names = {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
     frame, prefix = low.frame, low.site_prefix
     hidden = {n: low.env.get((frame.serial, n)) for n in names}
@@ -388,6 +399,8 @@ def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
         return owner.items[name]
     if isinstance(owner, TupleOf) and name in owner.fields:
         return owner.items[owner.fields.index(name)]
+    if members.class_of(owner) is not None:
+        return members.member(low, owner, name, node)
     if isinstance(owner, Elements | StaticArray | Memory):
         owner = arrays.settled(low, owner, node)
         return _array_attribute(low, owner, name, node)
@@ -439,9 +452,7 @@ def _subscripted(low: Lowering, node: ast.Subscript) -> Abstract:
 def _call(low: Lowering, node: ast.Call) -> Abstract:
     target = low.evaluate(node.func)
     args = _items(low, node.args) if not calls.is_lazy(target) else _lazy(low, node.args)
-    named: dict[Any, Abstract] = {
-        k.arg: arrays.settled(low, low.evaluate(k.value), node) for k in node.keywords
-    }
+    named = language.keywords(low, node)
     low.at(node)
     return calls.call(low, target, args, named, node)
 
@@ -455,7 +466,8 @@ def _lazy(low: Lowering, nodes: list[ast.expr]) -> list[Abstract]:
 
 
 def _lambda(low: Lowering, node: ast.Lambda) -> Abstract:
-    return Closure(node, low.frame, tuple(low.evaluate(d) for d in node.args.defaults))
+    defaults = tuple(low.evaluate(d) for d in node.args.defaults)
+    return Closure(node, low.frame, defaults, language.named_defaults(low, node))
 
 
 _HANDLERS: dict[type[ast.expr], Callable[[Any, Any], Abstract]] = {
@@ -470,6 +482,8 @@ _HANDLERS: dict[type[ast.expr], Callable[[Any, Any], Abstract]] = {
     ast.List: _list,
     ast.Dict: _dict,
     ast.ListComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.NamedExpr: language.walrus,
     ast.Attribute: _attribute,
     ast.Subscript: _subscripted,
     ast.Call: _call,

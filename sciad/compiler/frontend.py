@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sciad.compiler import decisions
+from sciad.compiler import decisions, members
 from sciad.compiler.border import RunTimeArray, Table
 from sciad.compiler.fence import OTHERWISE
 from sciad.compiler.hoist import hoist
@@ -66,7 +66,10 @@ def follow(root: Any, path: tuple[str, ...] | list[str]) -> Any:
         if step.startswith("@"):
             root = sys.modules[step[1:]]
         elif isinstance(root, python_types.ModuleType):
-            root = getattr(root, step)
+            for part in step.split("."):
+                root = getattr(root, part)
+        elif isinstance(root, functools.partial) and step == "func":
+            root = root.func
         else:
             root = reached(python_function(root), step)
     return root
@@ -77,7 +80,10 @@ def reached(function: python_types.FunctionType | None, name: str) -> Any:
     if function is None:
         raise KeyError(name)
     if name.startswith("__default__."):
-        number, defaults = int(name.rpartition(".")[2]), function.__defaults__ or ()
+        which, defaults = name.removeprefix("__default__."), function.__defaults__ or ()
+        if not which.isdigit():
+            return (function.__kwdefaults__ or {})[which]
+        number = int(which)
         if number >= len(defaults):
             raise KeyError(name)
         return defaults[number]
@@ -114,9 +120,9 @@ def abstract_tree(treedef: Any, leaf: Leaf, array: Callable[[Any], Abstract] = O
         return TupleOf(tuple(items), (), treedef.kind)
     names = treedef.meta if isinstance(treedef.meta, tuple) else ()
     if issubclass(treedef.kind, tuple):
-        return TupleOf(tuple(items), names)
+        return TupleOf(tuple(items), names, tuple, treedef.kind)
     if len(names) == len(items):
-        return Structure(dict(zip(names, items, strict=True)), False)
+        return Structure(dict(zip(names, items, strict=True)), False, treedef.kind)
     return Missing(f"a {treedef.kind.__name__} cannot be read by compiled code")
 
 
@@ -188,8 +194,10 @@ class Front:
         if function is not None and not _is_library(function):
             return self.function(value, function, (*target.path, name))
         entry = target.captured.get(name)
+        if isinstance(entry, Structure) and isinstance(value, functools.partial):
+            return members.partial_of(self, target, name, value, entry)
         if isinstance(entry, Structure) and "__type__" in entry.items:
-            return Structure(entry.items, False)
+            return members.partial_of(self, target, name, value, entry)
         if entry is not None:
             return entry
         if scalar_type(value) is not None:

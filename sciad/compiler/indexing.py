@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import fancy
+from sciad.compiler import fancy, writes
 from sciad.compiler.arrays import as_memory, load, over, plus, put, settled, times
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import fitted
@@ -409,7 +409,9 @@ def store_all(low: Lowering, target: Any, value: Abstract, node: ast.AST) -> Non
 
 
 def refuse_caller(low: Lowering, target: Memory, node: ast.AST) -> None:
-    """Refuse a write into an argument."""
+    """Refuse a write into an argument, or begin with a copy of it."""
+    if not target.writable:
+        writes.written(low, target.buffer)
     if not target.writable and target.buffer in low.b.sizes:
         low.b.refuse_write("may be known under another name where paths meet")
     if not target.writable:
@@ -454,6 +456,8 @@ def accumulate(
         return False
     if isinstance(owner, StaticArray) and owner.cells.buffer is None and _known(index) is None:
         owner = as_memory(low, owner, node)
+    if isinstance(owner, Memory) and not owner.writable:
+        writes.written(low, owner.buffer)
     if not isinstance(owner, Memory) or not is_scalar(change) or not owner.writable:
         return False
     view = _view(low, owner, index, node)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache
+from sciad.compiler import cache, writes
 from sciad.compiler.border import is_integer_array, run_time_arrays
 from sciad.compiler.direct import Direct
 from sciad.compiler.explain import explanation
@@ -74,6 +74,7 @@ class JitFunction:
     """
 
     __qualname__: str
+    takes_boxes = True  # arrays of followed code come as they are, since some are written to
 
     def __init__(self, function: Callable[..., Any], *, fallback: bool = False):
         root = python_function(function)
@@ -113,12 +114,38 @@ class JitFunction:
         if self._fallback is not None and self._fallback.needed(self, args, kwargs):
             return call(self.__wrapped__, *args, **kwargs)
         program, leaves, integers = self._program(args, kwargs)
+        if program.layout[0] == "updates":
+            if any(leaf.part for leaf in program.leaves):  # complex arrays beside what is written
+                return call(self.__wrapped__, *args, **kwargs)
+            return self._updating(program, leaves, integers, args, kwargs)
         if any_traced(leaves):
             if len(levels(leaves)) > _LEVELS:
                 return call(self.__wrapped__, *args, **kwargs)
             node = CallNode(self, program, integers)
             return node.result(bind(node, *leaves))
         return Call(program, leaves, integers).value()
+
+    def _updating(
+        self, program: Program, leaves: list, integers: list, args: tuple, kwargs: dict
+    ) -> Any:
+        """Call a program that writes to arrays of the caller."""
+        traced = any_traced(leaves)
+        memory = [primal_of(leaf) for leaf in leaves]
+        if len(levels(leaves)) > _LEVELS or not writes.may_be_compiled(program.layout, memory):
+            return call(self.__wrapped__, *args, **kwargs)
+        if traced:
+            node = CallNode(self, program, integers)
+            value = node.result(bind(node, *leaves))
+        else:
+            try:
+                value = Call(program, leaves, integers).value()
+            except Exception:  # Python knows what was written before it
+                return self.__wrapped__(*args, **kwargs)
+        result, content = writes.results_of(program.layout, value)
+        given = args if not kwargs else self._positional(args, kwargs)
+        given = tuple(_INTEGER if _is_integer(a) else a for a in given)
+        writes.give_back(flatten((given, captured(self.__wrapped__)))[0], content)
+        return result
 
     # -- compilation ---------------------------------------------------------------------------
     def direct(self, argnums: Any) -> Direct:
@@ -168,7 +195,11 @@ class JitFunction:
                 program.load(kind)
             self._programs[key] = program
         self._last = program
-        if signature is not None and not inputs:
+        if (
+            signature is not None
+            and not inputs
+            and (program.layout is None or program.layout[0] != "updates")
+        ):
             self._plain[signature] = program
         return program, leaves, integers
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, decisions, indexing, iteration, statements
+from sciad.compiler import arrays, decisions, indexing, iteration, language, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -41,6 +41,7 @@ from sciad.compiler.values import (
     Memory,
     Missing,
     RangeOf,
+    Rows,
     TupleOf,
 )
 
@@ -74,6 +75,9 @@ def for_loop(low: Lowering, node: Any) -> None:
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
+    elif isinstance(iterable, Rows):
+        _together(low, node, iterable)
+        return
     elif isinstance(iterable, _Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
@@ -115,6 +119,14 @@ def _elements(low: Lowering, value: Memory | ComplexOf, node: ast.For) -> _Rows:
     key = _iterated(low, value)
     row = lambda i: indexing.item(low, _running(low, key, node), (i,), node, inside=True)
     return _Rows(arrays.length(low, value, node), row, key)
+
+
+def _together(low: Lowering, node: Any, rows: Rows) -> None:
+    key, n = _iterated(low, rows), language.iteration(low, rows, node)
+    row = lambda i: language.element(low, _running(low, key, node), i, node)
+    bind = lambda index: statements.assign(low, node.target, row(index))
+    _dynamic(low, node, RangeOf(const(0), n, const(1)), bind, node.until)
+    low.env.pop(key)
 
 
 def _known_range(iterable: RangeOf) -> range | None:

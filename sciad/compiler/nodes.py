@@ -241,7 +241,7 @@ def _assembled(layout: Any, leaves: Any) -> Any:
     items = [_assembled(item, leaves) for item in layout[1]]
     if kind == "complex":
         return _complex(*items)
-    return items if kind == "list" else tuple(items)
+    return items if kind in ("list", "updates") else tuple(items)
 
 
 def _complex(re: Any, im: Any) -> Any:

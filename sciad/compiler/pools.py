@@ -186,7 +186,7 @@ class Pools:
         for key in sorted(after, key=lambda k: not isinstance(k[1], str)):
             value, old = after[key], base.get(key)
             if not isinstance(key[1], str) and old is None:
-                if key[0] not in held_lists(after):
+                if memories(value, after) and key[0] not in held_lists(after):
                     after[key] = Missing("it is not kept")
             elif key in lost:
                 after[key] = Missing("it is not kept")

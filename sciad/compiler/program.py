@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sciad.compiler import cache
+from sciad.compiler import cache, writes
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import _strides, over, owns_buffer, settled
 from sciad.compiler.border import RunTimeArray
@@ -183,7 +183,7 @@ class Program:
     def finish(self, low: Any, value: Abstract, place: Any) -> tuple[Operand, ...]:
         """Take the result apart; `layout` is how to put it together again."""
         parts = _Results(low, place)
-        self.layout = parts.layout(settled(low, value, place))
+        self.layout = writes.finish(low, parts, parts.layout(settled(low, value, place)))
         return (*parts.scalars, *parts.buffers, *parts.lengths)
 
     def active(self, program: Function) -> list[Value]:
@@ -289,15 +289,18 @@ class _Leaves:
         self.buffers = iter(buffers)
         self.floats = 0
         self.lengths = 0
+        self.number = 0
 
     def __call__(self) -> Abstract:
         leaf, name = next(self.remaining), next(self.names)
+        self.number += 1
         if leaf.part == "real":
             re = self.real(leaf, name)
             return complex_of(re, self.real(next(self.remaining), next(self.names)))
-        return self.real(leaf, name)
+        made = self.real(leaf, name)
+        return writes.begin(self.low, self.number - 1, made) if leaf.ndim else made
 
-    def real(self, leaf: LeafType, name: str) -> Abstract:
+    def real(self, leaf: LeafType, name: str) -> Any:
         """Make a number or an array of floats."""
         b = self.low.b
         if leaf.ndim == 0:

@@ -449,7 +449,7 @@ def _has_factories(kind: type) -> bool:
 def _call_object(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
     """Call an instance with ``__call__``, or a compiled function."""
     if type(function).__module__.startswith("sciad."):
-        if type(function) is Following:
+        if type(function) is Following or getattr(function, "takes_boxes", False):
             return function(*args, **kwargs)
         args = tuple(unwrap_constants(a) for a in args)
         return function(*args, **{k: unwrap_constants(v) for k, v in kwargs.items()})
