@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, complex_calls, fancy, indexing, nested, whole
+from sciad.compiler import arrays, complex_calls, fancy, indexing, nested, special, whole
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const
 from sciad.compiler.kinds import converted, dtype_argument, element_type
@@ -46,7 +46,9 @@ _CONSTANT_MODULES = ("numpy", "math", "scipy.constants")
 def is_lazy(target: Abstract) -> bool:
     """Whether a call may take array expressions that have not been written to memory."""
     return isinstance(target, Object) and (
-        _hashable(target.value) in SCALAR or target.value in (np.where, np.sum, np.mean, sum)
+        _hashable(target.value) in SCALAR
+        or target.value in (np.where, np.sum, np.mean, sum)
+        or special.name_of(target.value) is not None
     )
 
 
@@ -129,6 +131,11 @@ def call(
             low.refuse(f"{ast.unparse(node.func)} with keyword arguments", node)
         apply = lambda *operands: scalar_call(low, function, operands, node)
         return whole.elementwise(low, apply, args, node)
+    name = special.name_of(target.value)
+    if name is not None:
+        _exactly(low, args, named, 1, 1, node)
+        value = lambda x: low.b.pure("call", low.b.cast(x, FLOAT), attr=name)
+        return whole.elementwise(low, value, args, node)
     return low.refuse(
         f"{ast.unparse(node.func)} has no compiled form",
         node,

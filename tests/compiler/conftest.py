@@ -11,6 +11,7 @@ import types
 
 import numpy as np
 import pytest
+import scipy.special
 
 import sciad.rules
 from sciad.compiler.ir import verify
@@ -82,8 +83,9 @@ def vectorised():
     """Loops over blocks, element by element."""
     known = {entry.name: key for key, entry in CATALOGUE.items()}
     special = {
+        "log_expit": scipy.special.log_expit,
         "power": lambda x, y: np.power(x, y),
-        "expit": lambda x: 1.0 / (1.0 + np.exp(-x)),
+        "expit": scipy.special.expit,
         "softplus": lambda x: np.logaddexp(0.0, x),
     }
 
@@ -119,6 +121,7 @@ def run_emitted(text):
         "carray": lambda data, n: StrictArray(data),
         **tape.functions(),
         **vectorised(),
+        "special": scipy.special,
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
     return namespace["function"], tape
