@@ -7,6 +7,7 @@ import sciad.rules as _rules  # registers the rules
 from sciad.core.apply import bind
 from sciad.core.authoring import rule
 from sciad.core.checkpoint import checkpoint
+from sciad.core.checkpointed import checkpointed
 from sciad.core.debugging import DependencyWarning, NonFiniteWarning, debugging
 from sciad.core.errors import (
     CompileError,
@@ -21,6 +22,7 @@ from sciad.core.errors import (
 from sciad.core.loop import CheckpointReport, checkpoint_loop
 from sciad.core.mixed import forward_mode
 from sciad.core.products import jvp, linearize, vjp
+from sciad.core.sparse import provide as _provide
 from sciad.core.testing import check_grads
 from sciad.core.tracer import is_traced
 from sciad.core.transforms import grad, hessian, hvp, jacobian, stop_gradient, value_and_grad
@@ -41,9 +43,11 @@ __all__ = [
     "TracingError",
     "__version__",
     "bind",
+    "cache_clear",
     "check_grads",
     "checkpoint",
     "checkpoint_loop",
+    "checkpointed",
     "debugging",
     "fit",
     "forward_mode",
@@ -58,19 +62,31 @@ __all__ = [
     "ode",
     "register_container",
     "rule",
+    "sparsity",
     "stop_gradient",
     "value_and_grad",
     "vjp",
 ]
 
 _SUBPACKAGES = ("ode", "fit")
+_COMPILER = ("cache_clear", "jit", "sparsity")
 _REGISTERED = _rules.__all__
+
+
+def _sparse(what: str) -> Any:
+    """Make sparse derivatives with the compiler, which is loaded when it is asked for."""
+    name = f"sparse_{what}"
+    return lambda *args: getattr(importlib.import_module("sciad.compiler.sparse"), name)(*args)
+
+
+for _what in ("jacobian", "hessian"):
+    _provide(_what, _sparse(_what))
 
 
 def __getattr__(name: str) -> Any:
     """Load the parts that import numba or SciPy when they are first used."""
     if name in _SUBPACKAGES:
         return importlib.import_module(f"sciad.{name}")
-    if name == "jit":
-        return importlib.import_module("sciad.compiler").jit
+    if name in _COMPILER:
+        return getattr(importlib.import_module("sciad.compiler"), name)
     raise AttributeError(f"module 'sciad' has no attribute {name!r}")

@@ -2,14 +2,27 @@
 
 The passes, in order: `fence` refuses what cannot be compiled, `normal` turns jumps into flags,
 `lower` (with `statements`, `loops`, `merge`, `expressions`, `calls`, `arrays`, `whole`) executes
-the syntax tree on abstract values and writes the typed, structured SSA of `ir`; `tangent` and
+the syntax tree on abstract values and writes the typed, structured SSA of `ir`; `hoist` takes
+index checks out of loops; `tangent` and
 `adjoint` (with `analysis`, `recall`, `partials`) map programs to programs; `simplify` makes them
 small; `blocks` lets elementary functions in loops use vector instructions; `emit` writes them as
 readable Python; `cache` keeps that on disk for Numba. `jit` and `native` are the two doors.
 """
 
 from sciad.compiler.cache import cache_clear, cache_directory
+from sciad.compiler.fallback import FallbackWarning
 from sciad.compiler.jit import JitFunction, jit
 from sciad.compiler.native import NativeFunction, native
+from sciad.compiler.sparse import Sparsity, sparsity
 
-__all__ = ["JitFunction", "NativeFunction", "cache_clear", "cache_directory", "jit", "native"]
+__all__ = [
+    "FallbackWarning",
+    "JitFunction",
+    "NativeFunction",
+    "Sparsity",
+    "cache_clear",
+    "cache_directory",
+    "jit",
+    "native",
+    "sparsity",
+]

@@ -37,7 +37,7 @@ from sciad.compiler.ir import (
 )
 from sciad.compiler.partials import partial
 from sciad.compiler.recall import Recall
-from sciad.compiler.replay import Replays, best
+from sciad.compiler.replay import Replays, around_checkpoints, best
 from sciad.compiler.simplify import remove_dead
 from sciad.compiler.tapes import refuse_tapes
 
@@ -66,6 +66,7 @@ def adjoint(function: Function, active: Sequence[Value]) -> Function:
         buffer for each active parameter (of one element for a float), to which its cotangent is
         added. Cotangents of results are only read. Returns nothing.
     """
+
     def reverse(replayed: frozenset[Value] = frozenset()) -> Function:
         try:
             return _Adjoint(function, active, _Calls(function, active), replayed).run()
@@ -127,7 +128,8 @@ class _Adjoint:
         self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
         pops = [n for n in walk(self.body) if isinstance(n, Op) and n.code == "pop"]
         self.frames = {n.attr: [k for k, o in enumerate(n.outs) if o in self.varied] for n in pops}
-        self.replays = Replays(self.places, self.varied, replayed)
+        chosen = replayed | around_checkpoints(self.body)
+        self.replays = Replays(self.places, self.varied, chosen)
         self.b = Builder()
 
     def run(self) -> Function:
@@ -185,7 +187,7 @@ class _Adjoint:
         cotangents: Cotangents = {}
         flags = [Value("used", BOOL)] if self.calls.told else []
         for result, bar in zip(results, bars, strict=True):
-            self.add(cotangents, result, self.flagged(bar, *(flags or [None])))
+            self.add(cotangents, result, self.flagged(bar, flags[0] if flags else None))
         self.region(self.body, cotangents)
         reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
         params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))
@@ -359,7 +361,9 @@ class _Adjoint:
         """
         wanted = {k for k, out in enumerate(node.outs) if cotangents.get(out) is not None}
         replay = self.replays.of(node)
-        source = node.body if replay is None else replay.body
+        source, entries = node.body, node.params
+        if replay is not None:
+            source, entries = replay.body, replay.params
         while True:
             body = Region()
             params = {k: Value(f"{node.params[k].name}_bar", FLOAT) for k in sorted(wanted)}
@@ -368,7 +372,7 @@ class _Adjoint:
                 for k, param in params.items():
                     self.add(inner, source.results[k], param)
                 self.region(source, inner)
-            after = {k: inner.pop(p) for k, p in enumerate(node.params) if p in inner}
+            after = {k: inner.pop(p) for k, p in enumerate(entries) if p in inner}
             if set(after) <= wanted:
                 break
             wanted |= set(after)

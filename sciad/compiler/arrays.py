@@ -32,6 +32,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def shape_of(low: Lowering, value: Abstract, node: ast.AST) -> tuple[Operand, ..
 
 def length(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     """len(value)."""
+    if isinstance(value, ComplexOf):
+        return length(low, value.re, node)
     if isinstance(value, TupleOf | Structure):
         return const(len(value.items))
     if isinstance(value, ListOf):
@@ -121,7 +124,9 @@ def allocate(
             low.check(low.b.compare("ge", n, _ZERO), "ValueError", "negative length", node)
         size = times(low, size, n)
     buffer = low.b.alloc(size, fill, "a", element)
-    return Memory(buffer, _ZERO, shape, _strides(low, shape), True, is_list)
+    made = Memory(buffer, _ZERO, shape, _strides(low, shape), True, is_list)
+    low.whole[buffer] = made
+    return made
 
 
 def _is_static(shape: tuple[Operand, ...]) -> bool:
@@ -164,10 +169,14 @@ def as_memory(low: Lowering, value: StaticArray, node: ast.AST) -> Memory:
 
 
 def owns_buffer(low: Lowering, view: Memory) -> bool:
-    """Whether a view is all of a one-dimensional buffer made at the outermost level."""
+    """Whether a view is all of a buffer made at the outermost level, in its order."""
     made = {n.out: n.args[0] for n in low.b.region.nodes if isinstance(n, Op) and n.code == "alloc"}
-    plain = view.offset == _ZERO and view.strides == (_ONE,)
-    return plain and made.get(view.buffer) == view.shape[0]
+    if view.buffer not in made or view.offset != _ZERO:
+        return False
+    whole = low.whole.get(view.buffer)
+    if whole is not None and (view.shape, view.strides) == (whole.shape, whole.strides):
+        return True
+    return view.strides == (_ONE,) and made[view.buffer] == view.shape[0]
 
 
 def load(low: Lowering, view: Memory, indices: tuple[Operand, ...]) -> Value:
@@ -206,7 +215,7 @@ def over(low: Lowering, shape: tuple[Operand, ...], body, done: tuple[Operand, .
 def settled(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
     """Write an elementwise expression into a new array; anything else is what it is."""
     if isinstance(value, ComplexOf):
-        return ComplexOf(settled(low, value.re, node), settled(low, value.im, node))
+        return complex_of(settled(low, value.re, node), settled(low, value.im, node))
     if not isinstance(value, Elements):
         return value
     made = allocate(low, value.shape, "empty", node)

@@ -22,7 +22,7 @@ from sciad.compiler.ir import (
     const,
     type_of,
 )
-from sciad.core.errors import CompileError
+from sciad.core.errors import CompileError, user_location
 
 __all__ = ["Builder"]
 
@@ -35,6 +35,10 @@ class Builder:
     def __init__(self, region: Region | None = None):
         self.region = Region() if region is None else region
         self.location: Location | None = None
+        self.made: dict[Value, Op] = {}
+        self.sizes: dict[Value, Operand] = {}  # of the buffers that were allocated
+        self.written: list[Value] = []
+        self.frozen: dict[Value, str] = {}  # buffer -> why it may not be written to any more
 
     @contextmanager
     def inside(self, region: Region) -> Iterator[Region]:
@@ -54,7 +58,8 @@ class Builder:
         for arg in args:
             self.fits(arg)
         out = Value(name, result_type(code, args))
-        self.region.nodes.append(Op(code, args, (out,), attr, self.location))
+        self.made[out] = node = Op(code, args, (out,), attr, self.location)
+        self.region.nodes.append(node)
         return out
 
     def cast(self, operand: Operand, type_: ScalarType) -> Operand:
@@ -84,7 +89,7 @@ class Builder:
 
     def refuse(self, what: str) -> NoReturn:
         """Raise an error at the current line."""
-        where = None if self.location is None else str(self.location)
+        where = str(self.location or user_location())
         raise CompileError(what, where=where, hint="write it as a float, for instance 1e20")
 
     def together(self, *args: Operand, least: ScalarType = INT) -> tuple[Operand, ...]:
@@ -142,13 +147,24 @@ class Builder:
     # -- memory and effects --------------------------------------------------------------------
     def effect(self, code: str, *args: Operand, attr: object = None) -> None:
         """Emit an operation without result."""
+        if code in ("store", "accum"):
+            if args[0] in self.frozen:
+                self.refuse_write(self.frozen[args[0]])
+            self.written.append(args[0])
         self.region.nodes.append(Op(code, args, (), attr, self.location))
 
     def alloc(self, size: Operand, fill: str, name: str, element: ScalarType = FLOAT) -> Value:
         """Emit a new buffer."""
         out = Value(name, BufferType(element))
         self.region.nodes.append(Op("alloc", (size,), (out,), fill, self.location))
+        self.sizes[out] = size
         return out
+
+    def refuse_write(self, why: str) -> NoReturn:
+        """Raise an error about a store at the current line."""
+        where = None if self.location is None else str(self.location)
+        hint = "work on a copy (x = x.copy()), made before the paths part"
+        raise CompileError(f"an array is written to that {why}", where=where, hint=hint)
 
     def load(self, buffer: Value, index: Operand, name: str = "v") -> Value:
         """Emit the read of an element."""

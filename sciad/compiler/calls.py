@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, complex_calls, fancy, indexing, nested, special, whole
+from sciad.compiler import arrays, complex_calls, fancy, indexing, iteration, nested, special, whole
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const
 from sciad.compiler.kinds import converted, dtype_argument, element_type
@@ -33,6 +33,7 @@ from sciad.compiler.values import (
     Structure,
     TupleOf,
 )
+from sciad.core.checkpointed import checkpointed
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -124,6 +125,8 @@ def call(
     if found is not None:
         return found
     handler = _HANDLERS.get(function)
+    if handler is None and iteration.is_prange(function):
+        handler = _range
     if handler is not None:
         return handler(low, args, named, node)
     if function in SCALAR:
@@ -455,6 +458,7 @@ _HANDLERS: dict[Any, Callable] = {
     builtins.enumerate: _enumerate,
     builtins.zip: _zip,
     builtins.reversed: _reversed,
+    checkpointed: iteration.checkpointed_range,
     builtins.tuple: _as_tuple,
     builtins.list: _as_list,
     builtins.pow: _pow,

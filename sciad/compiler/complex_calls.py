@@ -33,6 +33,7 @@ from sciad.compiler.values import (
     Object,
     StaticArray,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -66,31 +67,31 @@ def _scaled_log(base: float) -> Callable[..., Abstract]:
     def log(r: RealArithmetic, x, y) -> Abstract:
         found = logarithm(r, x, y)
         factor = const(1.0 / math.log(base))
-        return ComplexOf(r.mul(found.re, factor), r.mul(found.im, factor))
+        return complex_of(r.mul(found.re, factor), r.mul(found.im, factor))
 
     return log
 
 
 def _sin(r: RealArithmetic, x, y) -> Abstract:
-    return ComplexOf(
+    return complex_of(
         r.mul(r.of(np.sin, x), r.of(np.cosh, y)), r.mul(r.of(np.cos, x), r.of(np.sinh, y))
     )
 
 
 def _cos(r: RealArithmetic, x, y) -> Abstract:
-    return ComplexOf(
+    return complex_of(
         r.mul(r.of(np.cos, x), r.of(np.cosh, y)), r.neg(r.mul(r.of(np.sin, x), r.of(np.sinh, y)))
     )
 
 
 def _sinh(r: RealArithmetic, x, y) -> Abstract:
-    return ComplexOf(
+    return complex_of(
         r.mul(r.of(np.sinh, x), r.of(np.cos, y)), r.mul(r.of(np.cosh, x), r.of(np.sin, y))
     )
 
 
 def _cosh(r: RealArithmetic, x, y) -> Abstract:
-    return ComplexOf(
+    return complex_of(
         r.mul(r.of(np.cosh, x), r.of(np.cos, y)), r.mul(r.of(np.sinh, x), r.of(np.sin, y))
     )
 
@@ -98,21 +99,21 @@ def _cosh(r: RealArithmetic, x, y) -> Abstract:
 def _tanh(r: RealArithmetic, x, y) -> Abstract:
     """Tanh from tanh(x) and tan(y): (t + i u) / (1 + i t u)."""
     t, u = r.of(np.tanh, x), r.of(np.tan, y)
-    return ComplexOf(*quotient(r, t, u, r.add(r.mul(t, _ZERO), _ONE), r.mul(t, u)))
+    return complex_of(*quotient(r, t, u, r.add(r.mul(t, _ZERO), _ONE), r.mul(t, u)))
 
 
 def _tan(r: RealArithmetic, x, y) -> Abstract:
     """-i tanh(i z)."""
     turned = _tanh(r, r.neg(y), x)
-    return ComplexOf(turned.im, r.neg(turned.re))
+    return complex_of(turned.im, r.neg(turned.re))
 
 
 def _square(r: RealArithmetic, x, y) -> Abstract:
-    return ComplexOf(*product(r, x, y, x, y))
+    return complex_of(*product(r, x, y, x, y))
 
 
 def _reciprocal(r: RealArithmetic, x, y) -> Abstract:
-    return ComplexOf(*quotient(r, _ONE, _ZERO, x, y))
+    return complex_of(*quotient(r, _ONE, _ZERO, x, y))
 
 
 _UNARY: dict[Any, Callable[..., Abstract]] = {
@@ -122,9 +123,9 @@ _UNARY: dict[Any, Callable[..., Abstract]] = {
     cmath.phase: lambda r, x, y: r.of(np.arctan2, y, x),
     np.real: lambda r, x, y: x,
     np.imag: lambda r, x, y: y,
-    np.conjugate: lambda r, x, y: ComplexOf(x, r.neg(y)),
-    np.negative: lambda r, x, y: ComplexOf(r.neg(x), r.neg(y)),
-    np.positive: lambda r, x, y: ComplexOf(x, y),
+    np.conjugate: lambda r, x, y: complex_of(x, r.neg(y)),
+    np.negative: lambda r, x, y: complex_of(r.neg(x), r.neg(y)),
+    np.positive: lambda r, x, y: complex_of(x, y),
     np.square: _square,
     np.reciprocal: _reciprocal,
     np.isfinite: lambda r, x, y: r.of(np.logical_and, r.of(np.isfinite, x), r.of(np.isfinite, y)),
@@ -250,7 +251,7 @@ def _of_real(r: RealArithmetic, function: Any, value: Abstract) -> Abstract:
 
 
 def _applied(r: RealArithmetic, function: Callable[..., Abstract], value: Abstract) -> Abstract:
-    if isinstance(value, TupleOf | ListOf):
+    if isinstance(value, TupleOf | ListOf) and not isinstance(value, ComplexOf):
         value = _by_parts(r.low, np.array, [value], {}, r.node)
     re, im = parts(value)
     if not isinstance(value, ComplexOf) and is_scalar(re):
@@ -262,7 +263,7 @@ def _applied(r: RealArithmetic, function: Callable[..., Abstract], value: Abstra
 def _dot(r: RealArithmetic, function: Any, a: Abstract, b: Abstract) -> Abstract:
     if function is np.vdot:
         re, im = parts(a)
-        a = ComplexOf(re, r.neg(im)) if isinstance(a, ComplexOf) else a
+        a = complex_of(re, r.neg(im)) if isinstance(a, ComplexOf) else a
     scalars = any(is_scalar(parts(x)[0]) for x in (a, b))
     return binary(r.low, ast.Mult if scalars else ast.MatMult, a, b, r.node)
 
@@ -287,14 +288,14 @@ def _made(low: Lowering, function: Any, args: list, named: dict, node: ast.Call)
     """Call a function that makes an array, with ``dtype=complex``."""
     r = RealArithmetic(low, node)
     if function in _MAKERS and not named:
-        return ComplexOf(r.of(function, *args), r.of(np.zeros, *args))
+        return complex_of(r.of(function, *args), r.of(np.zeros, *args))
     if function is np.full and not named:
         re, im = parts(args[1])
         filled = [low.as_scalar(x, node, FLOAT) for x in (re, im)]
-        return ComplexOf(*(r.of(np.full, args[0], x) for x in filled))
+        return complex_of(*(r.of(np.full, args[0], x) for x in filled))
     if function in (np.zeros_like, np.empty_like, np.ones_like) and not named:
         model = parts(args[0])[0]
-        return ComplexOf(r.of(function, model), r.of(np.zeros_like, model))
+        return complex_of(r.of(function, model), r.of(np.zeros_like, model))
     if function in (np.array, np.asarray) and not named:
         return _by_parts(low, function, args, {}, node)
     return low.refuse(f"{ast.unparse(node.func)} with dtype=complex cannot be compiled", node)
@@ -344,7 +345,7 @@ def attribute(low: Lowering, owner: ComplexOf, name: str, node: ast.AST) -> Abst
     if name in ("shape", "ndim", "size"):
         return expressions._array_attribute(low, owner.re, name, node)
     if name == "T":
-        return ComplexOf(*(expressions._array_attribute(low, x, "T", node) for x in parts(owner)))
+        return complex_of(*(expressions._array_attribute(low, x, "T", node) for x in parts(owner)))
     return None
 
 

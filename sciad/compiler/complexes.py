@@ -22,6 +22,7 @@ from sciad.compiler.values import (
     Memory,
     Object,
     StaticArray,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -99,14 +100,14 @@ def parts(value: Abstract) -> tuple[Abstract, Abstract]:
 def pair(low: Lowering, re: Abstract, im: Abstract, node: ast.AST) -> ComplexOf:
     """Make a complex value of two parts, of which one may be a number and the other an array."""
     if is_scalar(re) and is_scalar(im):
-        return ComplexOf(low.b.cast(re, FLOAT), low.b.cast(im, FLOAT))
+        return complex_of(low.b.cast(re, FLOAT), low.b.cast(im, FLOAT))
     if isinstance(re, _ARRAYS) and isinstance(im, _ARRAYS):
-        return ComplexOf(re, im)
+        return complex_of(re, im)
     from sciad.compiler import whole
 
     first = whole.elementwise(low, lambda x, y: low.b.cast(x, FLOAT), [re, im], node)
     second = whole.elementwise(low, lambda x, y: low.b.cast(y, FLOAT), [re, im], node)
-    return ComplexOf(first, second)
+    return complex_of(first, second)
 
 
 # -- arithmetic -----------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ def _integer_power(r: RealArithmetic, a: Abstract, n: int) -> Abstract:
 def negative(low: Lowering, value: ComplexOf, node: ast.AST) -> ComplexOf:
     """-value."""
     r = RealArithmetic(low, node)
-    return ComplexOf(r.neg(value.re), r.neg(value.im))
+    return complex_of(r.neg(value.re), r.neg(value.im))
 
 
 def compared(low: Lowering, code: str, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
@@ -221,12 +222,12 @@ def compared(low: Lowering, code: str, a: Abstract, b: Abstract, node: ast.AST) 
 def exponential(r: RealArithmetic, x, y) -> Abstract:
     """Exponential function of x + i y."""
     size = r.of(np.exp, x)
-    return ComplexOf(r.mul(size, r.of(np.cos, y)), r.mul(size, r.of(np.sin, y)))
+    return complex_of(r.mul(size, r.of(np.cos, y)), r.mul(size, r.of(np.sin, y)))
 
 
 def logarithm(r: RealArithmetic, x, y) -> Abstract:
     """Principal logarithm of x + i y."""
-    return ComplexOf(r.of(np.log, r.of(np.hypot, x, y)), r.of(np.arctan2, y, x))
+    return complex_of(r.of(np.log, r.of(np.hypot, x, y)), r.of(np.arctan2, y, x))
 
 
 def principal_root(r: RealArithmetic, x, y) -> Abstract:
@@ -239,4 +240,4 @@ def principal_root(r: RealArithmetic, x, y) -> Abstract:
     right = r.of(np.greater_equal, x, _ZERO)
     re, im = r.where(right, long, short), r.where(right, short, long)
     re, im = (r.where(nought, _ZERO, part) for part in (re, im))
-    return ComplexOf(re, r.of(np.copysign, im, y))
+    return complex_of(re, r.of(np.copysign, im, y))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import matrices
@@ -194,7 +195,7 @@ def _stopped(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
         return whole.arrays.settled(low, whole.elementwise(low, stop, [value], node), node)
     again = lambda item: _stopped(low, item, node)
     if isinstance(value, TupleOf):
-        return TupleOf(tuple(map(again, value.items)), value.fields, value.kind)
+        return replace(value, items=tuple(map(again, value.items)))
     if isinstance(value, Structure):
         return Structure({k: again(v) for k, v in value.items.items()}, value.is_dict)
     if isinstance(value, ListOf):

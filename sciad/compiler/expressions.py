@@ -28,6 +28,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def evaluate(low: Lowering, node: ast.expr) -> Abstract:
 def _constant(low: Lowering, node: ast.Constant) -> Abstract:
     value: Any = node.value
     if isinstance(value, complex):
-        return ComplexOf(const(value.real), const(value.imag))
+        return complex_of(const(value.real), const(value.imag))
     return Object(value) if scalar_type(value) is None else const(value)
 
 
@@ -259,6 +260,7 @@ def _junction(low: Lowering, node: ast.BoolOp, read: Callable) -> Abstract:
 def _taken(low: Lowering, key, node: ast.AST) -> Abstract:
     value = low.env.pop(key)
     if isinstance(value, Missing):
+        low.demand(value)
         low.refuse(f"{ast.unparse(node)} has no single value: {value.reason}", node)
     return value
 

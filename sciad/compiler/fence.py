@@ -7,8 +7,38 @@ from typing import NoReturn
 
 from sciad.core.errors import CompileError
 
-__all__ = ["check_syntax", "refuse"]
+__all__ = ["OTHERWISE", "check_syntax", "refuse"]
 
+#: The way out that there always is.
+OTHERWISE = (
+    "leave it uncompiled: without sciad.jit, or with sciad.jit(fallback=True), it runs eagerly"
+)
+_SAME = "the program fails here without sciad too: mend"
+#: Ways out of refusals that give none themselves, by what their message contains.
+_WAYS_OUT = (
+    ("out of range", f"{_SAME} the index"),
+    ("out of bounds", f"{_SAME} the index"),
+    ("division by zero", f"{_SAME} the divisor"),
+    ("do not fit together", f"{_SAME} the shapes"),
+    ("with different shapes", f"{_SAME} the shapes"),
+    ("different lengths", "cut the longer one to the length of the shorter one first"),
+    ("negative length", f"{_SAME} the length"),
+    ("are unpacked into", f"{_SAME} the number of names"),
+    ("lacks the argument", f"{_SAME} the call"),
+    ("unexpected argument", f"{_SAME} the call"),
+    (" arguments, got ", f"{_SAME} the call"),
+    ("must not be zero", f"{_SAME} the step"),
+    ("keyword-only", "make them ordinary parameters"),
+    ("keyword arguments", "give the arguments by position"),
+    ("complex numbers", "compute with real and imaginary parts"),
+    ("bit arithmetic", "use *, // and % with powers of two"),
+    ("step of a slice", "write a constant step, or a loop over range"),
+    ("the target of a loop", "give the loop variable a plain name"),
+    ("do not settle", "begin with the type the loop ends with: 0.0 instead of 0"),
+    ("augmented assignment", "write x = x + ... with a name of its own"),
+    ("keys that are not constants", "write the keys as literals"),
+    ("an async function", "make it a plain function"),
+)
 _LOOP = "use a for loop over range(...)"
 _PLAIN = "move it out of the compiled function"
 _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
@@ -37,7 +67,12 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
 
 def refuse(what: str, filename: str, node: ast.AST, hint: str | None = None) -> NoReturn:
     """Raise a `CompileError` that points at a node of the user's code."""
-    raise CompileError(what, where=f"{filename}:{getattr(node, 'lineno', 0)}", hint=hint)
+    where = f"{filename}:{getattr(node, 'lineno', 0)}"
+    raise CompileError(what, where=where, hint=hint or _way_out(what))
+
+
+def _way_out(what: str) -> str:
+    return next((hint for part, hint in _WAYS_OUT if part in what), OTHERWISE)
 
 
 def check_syntax(function: ast.FunctionDef | ast.Lambda, filename: str) -> None:

@@ -93,6 +93,8 @@ def _identity(code: str, args: tuple[Operand, ...]) -> Operand | None:
     if code in ("div", "pow") and _is(y, 1):
         return x if type_of(x) is result_type(code, args) else None
     integer = type_of(x) is INT
+    if code == "floordiv" and integer and _is(y, 1):
+        return x
     if code == "add" and integer:
         return x if _is(y, 0) else y if _is(x, 0) else None
     if code == "sub" and _is(y, 0) and (integer or math.copysign(1.0, y.value) > 0):

@@ -17,14 +17,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sciad.compiler import decisions
 from sciad.compiler.border import RunTimeArray, Table
+from sciad.compiler.fence import OTHERWISE
+from sciad.compiler.hoist import hoist
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
-from sciad.compiler.recursion import close
+from sciad.compiler.recursion import close, unrolled
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
-from sciad.core.errors import CompileError, SciadError
+from sciad.core.errors import CompileError, SciadError, user_location
 from sciad.core.source import captured, source_of
 from sciad.core.tree import TreeDef, flatten
 
@@ -136,7 +139,8 @@ class Front:
             hint = "wrap the call in a plain function"
             if isinstance(function, functools.partial):
                 hint = "write lambda *args: f(..., *args)"
-            raise CompileError(f"a {kind} cannot be compiled", hint=hint)
+            where = user_location()
+            raise CompileError(f"a {kind} cannot be compiled", where=where, hint=hint)
         self.root = Pythonic(root, captures.items)
         self.dependencies: dict[Dependency, None] = {}
         self.captures: dict[int, Pythonic] = {id(root): self.root}
@@ -238,7 +242,9 @@ class Front:
         value, place)` turns the abstract result into the results of the program.
         """
         in_memory: set = set()
+        refused: dict[object, CompileError] = {}
         for _ in range(_MOST_RESTARTS):
+            decisions.start_again()
             low = Lowering(in_memory, self.resolve)
             low.wrap = self.wrap  # type: ignore[method-assign]
             values, args = params(low)
@@ -255,11 +261,30 @@ class Front:
             except Restart as restart:
                 in_memory = in_memory | {restart.site}
                 continue
+            except CompileError as error:
+                culprit = low.calls.culprit
+                more = None if culprit in refused else unrolled(in_memory, culprit)
+                if more is None:
+                    raise refused.get(culprit, error) from None
+                refused[culprit], in_memory = error, more
+                continue
+            except RecursionError:
+                raise CompileError(
+                    f"{name} contains calls that are nested too deeply",
+                    where=f"{self.root.function.__code__.co_filename}:{place.lineno}",
+                    hint="use a loop",
+                ) from None
             region: Region = low.b.region
             region.results = results
             self.rules = low.rules
-            return simplify(close(Function(name, values, region)))
-        raise CompileError("lowering does not come to an end")
+            made = simplify(close(Function(name, values, region)))
+            return simplify(hoist(made, low.bits))
+        code = self.root.function.__code__
+        raise CompileError(
+            f"lowering {name} does not come to an end",
+            where=f"{code.co_filename}:{code.co_firstlineno}",
+            hint=OTHERWISE,
+        )
 
 
 def _line(function: python_types.FunctionType) -> int:

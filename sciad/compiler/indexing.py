@@ -27,6 +27,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -144,9 +145,11 @@ def item(
 ) -> Abstract:
     """owner[index]; `inside` says that the index is known to be valid."""
     owner = settled(low, owner, node)
-    if isinstance(owner, ComplexOf) and not is_scalar(owner.re):
+    if isinstance(owner, ComplexOf):
+        if is_scalar(owner.re):
+            low.refuse("a complex number is indexed", node)
         found = [item(low, part, index, node, inside) for part in (owner.re, owner.im)]
-        return ComplexOf(*found)
+        return complex_of(*found)
     if fancy.is_fancy(index):
         _expect_array(low, owner, node)
         return fancy.item(low, owner, index, node)
@@ -407,6 +410,8 @@ def store_all(low: Lowering, target: Any, value: Abstract, node: ast.AST) -> Non
 
 def refuse_caller(low: Lowering, target: Memory, node: ast.AST) -> None:
     """Refuse a write into an argument."""
+    if not target.writable and target.buffer in low.b.sizes:
+        low.b.refuse_write("may be known under another name where paths meet")
     if not target.writable:
         low.refuse(
             "an array that belongs to the caller is written to",
@@ -417,7 +422,7 @@ def refuse_caller(low: Lowering, target: Memory, node: ast.AST) -> None:
 
 def both_parts(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
     """Both parts of what is stored into a complex array, read before anything is written."""
-    if isinstance(value, TupleOf | ListOf):
+    if isinstance(value, TupleOf | ListOf) and not isinstance(value, ComplexOf):
         from sciad.compiler.complex_calls import call
 
         place: Any = node
@@ -462,11 +467,13 @@ def accumulate(
 
 def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
     """Items of something of known length."""
+    if isinstance(value, ComplexOf):
+        if is_scalar(value.re):
+            low.refuse("a complex number stands where a sequence is needed", node)
+        columns = [sequence(low, part, node) for part in (value.re, value.im)]
+        return [complex_of(re, im) for re, im in zip(*columns, strict=True)]
     if isinstance(value, TupleOf):
         return list(value.items)
-    if isinstance(value, ComplexOf) and not is_scalar(value.re):
-        columns = [sequence(low, part, node) for part in (value.re, value.im)]
-        return [ComplexOf(re, im) for re, im in zip(*columns, strict=True)]
     if isinstance(value, Structure) and value.is_dict:
         return [Object(k) if isinstance(k, str) else const(k) for k in value.items]
     if isinstance(value, ListOf):

@@ -204,7 +204,8 @@ class Loop:
     "while" (runs as long as `params[0]`, a bool, holds; start, stop, step are unused and `index`
     counts from 0). `params` start as `inits`, become the body's results after each iteration and
     end up in `outs`. `until`, a value of the body, leaves a range loop after the iteration.
-    `trips`, if not None, is the number of iterations that were run.
+    `trips`, if not None, is the number of iterations that were run. `snapshots`, if not None, asks
+    for binomial checkpointing in the adjoint, with so many stored states (0: as many as it takes).
     """
 
     kind: str
@@ -219,6 +220,7 @@ class Loop:
     until: Operand | None = None
     trips: Value | None = None
     location: Location | None = None
+    snapshots: Const | None = None
 
 
 Node = Op | If | Loop

@@ -20,15 +20,20 @@ import numpy as np
 
 from sciad.compiler import cache
 from sciad.compiler.border import is_integer_array, run_time_arrays
+from sciad.compiler.direct import Direct
+from sciad.compiler.explain import explanation
+from sciad.compiler.fallback import Fallback
 from sciad.compiler.frontend import python_function
+from sciad.compiler.levels import levels
 from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
+from sciad.compiler.tapemeter import tape_slots
 from sciad.compiler.types import LeafType, leaf_type
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
 from sciad.core.source import captured
-from sciad.core.tracer import Scalar, any_traced, current, level_of, primal_of, unwrap_constants
+from sciad.core.tracer import any_traced, primal_of, unwrap_constants
 from sciad.core.tree import flatten, unflatten
 
 __all__ = ["JitFunction", "jit"]
@@ -53,6 +58,10 @@ def _forget() -> None:
     for function in list(_alive):
         function._programs.clear()
         function._plain.clear()
+        function._direct.clear()
+        function._last = None
+        if function._fallback is not None:
+            function._fallback.decided.clear()
 
 
 class JitFunction:
@@ -66,7 +75,7 @@ class JitFunction:
 
     __qualname__: str
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any], *, fallback: bool = False):
         root = python_function(function)
         if root is None:
             raise InputError(
@@ -78,6 +87,9 @@ class JitFunction:
         self.__wrapped__ = root
         self._programs: dict[Any, Program] = {}
         self._plain: dict[Any, Program] = {}
+        self._direct: dict[Any, Direct] = {}
+        self._last: Program | None = None
+        self._fallback = Fallback() if fallback else None
         self._signature: inspect.Signature | None = None
         _alive.add(self)
 
@@ -96,17 +108,43 @@ class JitFunction:
             signature = _plain_signature(args)
             known = self._plain.get(signature)
             if known is not None and known.watch.holds(self.__wrapped__):
+                self._last = known
                 return plain_call(known, args, signature)  # type: ignore[arg-type]
+        if self._fallback is not None and self._fallback.needed(self, args, kwargs):
+            return call(self.__wrapped__, *args, **kwargs)
         program, leaves, integers = self._program(args, kwargs)
         if any_traced(leaves):
-            if len(_levels(leaves)) > _LEVELS:
+            if len(levels(leaves)) > _LEVELS:
                 return call(self.__wrapped__, *args, **kwargs)
             node = CallNode(self, program, integers)
             return node.result(bind(node, *leaves))
         return Call(program, leaves, integers).value()
 
     # -- compilation ---------------------------------------------------------------------------
-    def _program(self, args: tuple, kwargs: dict) -> tuple[Program, list[Any], list[Any]]:
+    def direct(self, argnums: Any) -> Direct:
+        """Give derivatives at plain arguments, without the eager engine (see `sciad.grad`)."""
+        known = self._direct.get(argnums) if isinstance(argnums, int | tuple) else None
+        if known is None:
+            known = Direct(self, argnums)
+            if isinstance(argnums, int | tuple):
+                self._direct[argnums] = known
+        return known
+
+    def captures(self) -> Any:
+        """Collect the inputs that the function takes from its surroundings."""
+        return captured(self.__wrapped__)
+
+    def signature_of(self, args: tuple) -> tuple[Any, ...] | None:
+        """Types of arguments that are floats, ints and float64 arrays, else None."""
+        return _plain_signature(args)
+
+    def program(self, args: tuple) -> tuple[Program, list[Any], list[Any]]:
+        """Find the program for some arguments, their leaves and the integers among them."""
+        return self._program(args, {}, "")
+
+    def _program(
+        self, args: tuple, kwargs: dict, kind: str = "value"
+    ) -> tuple[Program, list[Any], list[Any]]:
         if kwargs:
             args = self._positional(args, kwargs)
         inputs = captured(self.__wrapped__)
@@ -126,8 +164,10 @@ class JitFunction:
         program = self._programs.get(key)
         if program is None or not program.watch.holds(self.__wrapped__):
             program = Program(self.__wrapped__, self.__wrapped__, treedef, kinds, positions)
-            program.load("value")
+            if kind:
+                program.load(kind)
             self._programs[key] = program
+        self._last = program
         if signature is not None and not inputs:
             self._plain[signature] = program
         return program, leaves, integers
@@ -150,7 +190,8 @@ class JitFunction:
         kind : {"value", "jvp", "vjp", "hvp"}
             Which program.
         *args : object
-            Arguments that select the compiled version; not needed after a first call.
+            Arguments that select the compiled version; not needed after a first call: then it is
+            the version of the last one.
 
         Returns
         -------
@@ -159,24 +200,62 @@ class JitFunction:
         """
         if kind not in ("value", "jvp", "vjp", "hvp"):
             raise InputError(f"there is no program {kind!r}", hint="value, jvp, vjp or hvp")
+        return self._chosen(args, f"source({kind!r}, *args)").source(kind)
+
+    def explain(self, *args: Any) -> str:
+        """Say in plain text what the compiler made of the function, line by line.
+
+        Parameters
+        ----------
+        *args : object
+            Arguments that select the compiled version, as for `source`.
+
+        Returns
+        -------
+        str
+            For each line: which values carry derivatives, what goes to the tape, what is computed
+            again on the way back and why, which calls were inlined, which loops unrolled, which
+            arrays live in variables or in memory; then the bytes of tape that each iteration of a
+            loop takes, and the files of the cache.
+
+        Examples
+        --------
+        >>> square = jit(lambda x: x * x)
+        >>> "carries derivatives: the result" in square.explain(2.0)
+        True
+        """
+        return explanation(self._chosen(args, "explain(*args)"))
+
+    def tape_bytes(self, *args: Any) -> int:
+        """Measure the memory that the tape takes in one gradient.
+
+        Parameters
+        ----------
+        *args : object
+            Arguments of the function.
+
+        Returns
+        -------
+        int
+            The largest size of the tape, in bytes; 0 if nothing has to be kept.
+
+        Examples
+        --------
+        >>> jit(lambda x: x * x).tape_bytes(2.0)
+        0
+        """
+        program, leaves, integers = self._program(args, {})
+        return 8 * tape_slots(Call(program, leaves, integers))
+
+    def _chosen(self, args: tuple, how: str) -> Program:
         if args:
-            return self._program(args, {})[0].source(kind)
-        if not self._programs:
+            return self._program(args, {})[0]
+        if self._last is None:
             raise InputError(
                 f"{self.__qualname__} has not been compiled yet",
-                hint="call it once, or give example arguments: f.source('vjp', *args)",
+                hint=f"call it once, or give example arguments: f.{how}",
             )
-        return list(self._programs.values())[-1].source(kind)
-
-
-def _levels(leaves: list[Any]) -> set[int]:
-    """Collect the transformations that some values take part in."""
-    found: set[int] = set()
-    for leaf in leaves:
-        while level_of(leaf):
-            found.add(level_of(leaf))
-            leaf = leaf.value if type(leaf) is Scalar else current(leaf)
-    return found
+        return self._last
 
 
 def _plain_signature(args: tuple) -> tuple[Any, ...] | None:
@@ -247,7 +326,7 @@ def _by_name(module: str, name: str) -> Any:
     return found
 
 
-def jit(fun: Callable[..., Any] | None = None) -> Any:
+def jit(fun: Callable[..., Any] | None = None, *, fallback: bool = False) -> Any:
     """Compile a function, its derivatives included.
 
     Parameters
@@ -256,6 +335,9 @@ def jit(fun: Callable[..., Any] | None = None) -> Any:
         Plain Python over floats and arrays (see the guide for what compiles). Called functions are
         compiled with it. Integer arguments are run-time values; strings, booleans and whatever else
         is not a number select a compiled version of their own.
+    fallback : bool
+        What cannot be compiled runs eagerly, derivatives included, after one warning that names the
+        obstacle (`sciad.compiler.FallbackWarning`). Without it, that is an error.
 
     Returns
     -------
@@ -278,7 +360,9 @@ def jit(fun: Callable[..., Any] | None = None) -> Any:
     8.0
     """
     if fun is None:
-        return jit
+        return functools.partial(jit, fallback=fallback)
     if isinstance(fun, JitFunction):
-        return fun
-    return JitFunction(fun)
+        if (fun._fallback is not None) is fallback:
+            return fun
+        fun = fun.__wrapped__
+    return JitFunction(fun, fallback=fallback)

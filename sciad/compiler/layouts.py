@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays
@@ -70,7 +71,7 @@ class Layout:
         if isinstance(value, StaticArray) and value.cells.buffer is not None:
             return arrays.as_memory(self.low, value, self.node)
         if isinstance(value, TupleOf):
-            return TupleOf(tuple(map(self.plain, value.items)), value.fields, value.kind)
+            return replace(value, items=tuple(map(self.plain, value.items)))
         if isinstance(value, Structure):
             items = {key: self.plain(item) for key, item in value.items.items()}
             return Structure(items, value.is_dict)
@@ -169,7 +170,7 @@ class _Formals:
             return self.scalar(name)
         if isinstance(value, TupleOf):
             items = tuple(self.of(item, name) for item in value.items)
-            return TupleOf(items, value.fields, value.kind)
+            return replace(value, items=items)
         if isinstance(value, Structure):
             parts = {key: self.of(item, name) for key, item in value.items.items()}
             return Structure(parts, value.is_dict)

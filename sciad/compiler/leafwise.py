@@ -78,7 +78,7 @@ def replaced(
     """Make a value of the same structure with other leaves; `other` gives what is no leaf."""
     again = lambda item: replaced(low, item, leaves, node, other)
     if isinstance(value, TupleOf):
-        return TupleOf(tuple(map(again, value.items)), value.fields, value.kind)
+        return dataclasses.replace(value, items=tuple(map(again, value.items)))
     if isinstance(value, Structure):
         return Structure({k: again(v) for k, v in value.items.items()}, value.is_dict)
     if isinstance(value, ListOf):
@@ -129,7 +129,7 @@ def each_operand(low: Lowering, value: Abstract, change: Callable[[Operand], Ope
     if is_scalar(value):
         return change(value)
     if isinstance(value, TupleOf):
-        return TupleOf(tuple(map(again, value.items)), value.fields, value.kind)
+        return dataclasses.replace(value, items=tuple(map(again, value.items)))
     if isinstance(value, Structure):
         return Structure({k: again(v) for k, v in value.items.items()}, value.is_dict)
     if isinstance(value, Memory):
@@ -155,7 +155,7 @@ def each_operand(low: Lowering, value: Abstract, change: Callable[[Operand], Ope
 def held(value: Abstract) -> Abstract:
     """Let nobody write to the arrays in memory that a value consists of."""
     if isinstance(value, TupleOf):
-        return TupleOf(tuple(map(held, value.items)), value.fields, value.kind)
+        return dataclasses.replace(value, items=tuple(map(held, value.items)))
     if isinstance(value, Structure):
         return Structure({k: held(v) for k, v in value.items.items()}, value.is_dict)
     if isinstance(value, Memory):

@@ -11,9 +11,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing, statements
+from sciad.compiler import arrays, decisions, indexing, iteration, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -29,8 +30,19 @@ from sciad.compiler.merge import (
     same,
     storages,
 )
+from sciad.compiler.moving import alike, memories, now, read_only, view_integers
+from sciad.compiler.pools import Pools, check_frozen
 from sciad.compiler.types import UNROLL_LIMIT, join
-from sciad.compiler.values import Abstract, Cells, ComplexOf, Memory, Missing, RangeOf
+from sciad.compiler.values import (
+    Abstract,
+    Cells,
+    CheckpointedRange,
+    ComplexOf,
+    Memory,
+    Missing,
+    RangeOf,
+    TupleOf,
+)
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -38,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["for_loop", "while_loop"]
 
 _PASSES = 20
+_serial = count(1)
 _MOST_UNROLLED = 32
 _INSIDE = Missing("it is assigned inside a loop that may not run at all")
 
@@ -52,20 +65,41 @@ def for_loop(low: Lowering, node: Any) -> None:
     if isinstance(iterable, RangeOf):
         items = _known_range(iterable)
         size = sum(1 for s in node.body for _ in ast.walk(s))
+        items = None if isinstance(iterable, CheckpointedRange) else items
         if items is None or len(items) > _MOST_UNROLLED or len(items) * size > UNROLL_LIMIT:
             name = node.target.id if isinstance(node.target, ast.Name) else None
             if name is None:
                 low.refuse("the target of a loop over range has to be a name", node)
+            iteration.check_jumps(low, iterable, node)
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
     elif isinstance(iterable, _Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
+        low.env.pop(iterable.key)
         return
     else:
         values = indexing.sequence(low, iterable, node)
-    _unroll(low, node, values, 0)
+    decisions.lowered("unrolled", low, node, f"{len(values)} times")
+    key = _iterated(low, TupleOf(tuple(values)))
+    _unroll(low, node, key, len(values), 0)
+    low.env.pop(key, None)
+
+
+def _iterated(low: Lowering, value: Abstract) -> tuple[int, str]:
+    """Name what a loop runs over: the arrays in it may move while the loop runs."""
+    key = (low.frame.serial, f".iterable{next(_serial)}")
+    low.env[key] = value
+    return key
+
+
+def _running(low: Lowering, key: tuple[int, str], node: ast.AST) -> Any:
+    value = low.env[key]
+    if isinstance(value, Missing):
+        low.demand(value)
+        low.refuse(f"what the loop runs over changes: {value.reason}", node)
+    return value
 
 
 @dataclass
@@ -74,11 +108,13 @@ class _Rows:
 
     length: Operand
     at: Callable[[Operand], Abstract]
+    key: tuple[int, str]
 
 
 def _elements(low: Lowering, value: Memory | ComplexOf, node: ast.For) -> _Rows:
-    length = arrays.length(low, value, node)
-    return _Rows(length, lambda i: indexing.item(low, value, (i,), node, inside=True))
+    key = _iterated(low, value)
+    row = lambda i: indexing.item(low, _running(low, key, node), (i,), node, inside=True)
+    return _Rows(arrays.length(low, value, node), row, key)
 
 
 def _known_range(iterable: RangeOf) -> range | None:
@@ -88,18 +124,18 @@ def _known_range(iterable: RangeOf) -> range | None:
     return None
 
 
-def _unroll(low: Lowering, node: Any, values: list[Abstract], k: int) -> None:
-    if k == len(values) or low.dead:
+def _unroll(low: Lowering, node: Any, key: tuple[int, str], n: int, k: int) -> None:
+    if k == n or low.dead:
         return
     prefix = low.site_prefix
     low.site_prefix = (*prefix, k)
-    statements.assign(low, node.target, values[k])
+    statements.assign(low, node.target, _running(low, key, node).items[k])
     statements.execute(low, node.body)
     low.site_prefix = prefix
     if low.dead:
         return
     left = _flags(low, node.until)
-    rest = lambda: _unroll(low, node, values, k + 1)
+    rest = lambda: _unroll(low, node, key, n, k + 1)
     statements.branch(low, left, lambda: None, rest, node)
 
 
@@ -126,7 +162,8 @@ class _Plan:
 
     carried: dict[Any, list[ScalarType]] = field(default_factory=dict)
     handed: dict[Any, list[ScalarType]] = field(default_factory=dict)  # out only, never in
-    lost: set[Any] = field(default_factory=set)
+    lost: dict[Any, Abstract] = field(default_factory=dict)
+    steady: dict[Any, set[int]] = field(default_factory=dict)  # which integers of views stay
 
 
 @dataclass
@@ -139,6 +176,7 @@ class _Attempt:
     before: dict[Any, Abstract]
     after: dict[Any, Abstract]
     until: Operand | None
+    settled: bool
 
 
 def _dynamic(
@@ -156,28 +194,34 @@ def _dynamic(
     plan = _Plan()
     if bounds is None:
         plan.carried[(low.frame.serial, node.go)] = [BOOL]
-    stored = len(low.stores)
+        plan.steady[(low.frame.serial, node.go)] = set()
+    stored, written, ahead = len(low.stores), len(low.b.written), len(low.b.region.nodes)
     born = Cells(0, None).serial
+    pools, outside, frozen = Pools(low, node), base, set(low.b.frozen)
     for _ in range(_PASSES):
-        del low.stores[stored:]
-        attempt = _attempt(low, plan, node, bounds, bind, until, base)
-        if not _revise(low, plan, attempt, base, runs, until):
+        del low.stores[stored:], low.b.written[written:], low.b.region.nodes[ahead:]
+        low.env = outside
+        base = pools.prepare(outside)
+        attempt = _attempt(low, plan, pools, node, bounds, bind, until, base)
+        if attempt.settled and not _revise(low, plan, attempt, base, runs, until):
             break
     else:
         low.refuse("the types of the values this loop carries do not settle", node)
     _guard_sharing(low, plan, attempt, base, stored, born, node)
-    _finish(low, plan, attempt, bounds, base, location)
+    pools.finished()
+    check_frozen(low, written, pools.mark, frozen, node)
+    _finish(low, plan, attempt, bounds, base, location, runs)
 
 
-def _attempt(low, plan, node, bounds, bind, until, base) -> _Attempt:
+def _attempt(low, plan, pools, node, bounds, bind, until, base) -> _Attempt:
     env = dict(base)
     params: list[Value] = []
+    pools.mark = now()
     for key, kinds in plan.carried.items():
-        made = [Value(_label(key), kind) for kind in kinds]
-        params += made
+        made = _params(low, plan, key, kinds, base)
+        params += [p for k, p in enumerate(made) if k not in plan.steady[key]]
         env[key] = rebuild(base[key], base, iter(made), env)
-    for key in plan.lost:
-        env[key] = DIFFERENT
+    env.update(plan.lost)
     for name in until:
         env[(low.frame.serial, name)] = const(False)
     before, low.env = dict(env), env
@@ -188,10 +232,19 @@ def _attempt(low, plan, node, bounds, bind, until, base) -> _Attempt:
         bind(index)
         statements.execute(low, node.body)
         left: Operand = const(False) if low.dead else _flags(low, until)
-    after = before if low.dead else low.env
+        after = before if low.dead else low.env
+        settled = not pools.settle(base, before, after, plan.lost)
     low.env, low.dead = base, False
     stop = None if isinstance(left, Const) and not left.value else left
-    return _Attempt(region, index, params, before, after, stop)
+    return _Attempt(region, index, params, before, after, stop, settled)
+
+
+def _params(low, plan, key, kinds, base) -> list[Operand]:
+    """Values a name has in the body: parameters, but integers of views that stay what they are."""
+    with low.b.inside(Region()):
+        known = leaves(low, base[key], base)
+    steady = plan.steady[key]
+    return [known[k] if k in steady else Value(_label(key), t) for k, t in enumerate(kinds)]
 
 
 def _named(node: ast.For | ast.While) -> bool:
@@ -243,7 +296,8 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
             changed |= _hand_out(low, plan, key, old, value, attempt, runs or old is not None)
         elif layout(old, base) != layout(value, attempt.after) or isinstance(value, Missing):
             plan.carried.pop(key, None)
-            plan.lost.add(key)
+            wish = isinstance(value, Missing) and value.demand is not None
+            plan.lost[key] = value if wish else DIFFERENT
             changed = True
         else:
             changed |= _carry(low, plan, key, old, value, attempt, base)
@@ -251,13 +305,15 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
 
 
 def _carry(low, plan, key, old, value, attempt, base) -> bool:
-    known = plan.carried.get(key)
+    known, steady = plan.carried.get(key), plan.steady.get(key)
     with low.b.inside(Region()):
-        here = [x.type for x in leaves(low, value, attempt.after)]
-        there = known or [x.type for x in leaves(low, old, base)]
+        ends, starts = leaves(low, value, attempt.after), leaves(low, old, base)
+    here, there = [x.type for x in ends], known or [x.type for x in starts]
     kinds = [a if a.rank >= b.rank else b for a, b in zip(here, there, strict=True)]
     plan.carried[key] = kinds
-    return kinds != known
+    stays = view_integers(old, base) if steady is None else steady
+    plan.steady[key] = {k for k in stays if alike(low, starts[k], ends[k])}
+    return kinds != known or plan.steady[key] != steady
 
 
 def _hand_out(low, plan, key, old, value, attempt, runs) -> bool:
@@ -289,7 +345,7 @@ def _guard_sharing(low, plan, attempt, base, stored, born, node) -> None:
             cells.frozen = cells.frozen or FROZEN
 
 
-def _finish(low, plan, attempt, bounds, base, location) -> None:
+def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
     low.b.location = location
     inits, results, outs = [], [], []
     env = dict(base)
@@ -297,22 +353,30 @@ def _finish(low, plan, attempt, bounds, base, location) -> None:
     params = list(attempt.params)
     for key, kinds in columns.items():
         value = attempt.after[key]
+        moving = [k for k in range(len(kinds)) if k not in plan.steady.get(key, ())]
         with low.b.inside(attempt.region):
             ends = leaves(low, value, attempt.after)
-            results += [low.b.cast(x, kind) for x, kind in zip(ends, kinds, strict=True)]
+            results += [low.b.cast(ends[k], kinds[k]) for k in moving]
         starts = _starts(low, key, plan, base, ends)
-        inits += [low.b.cast(x, kind) for x, kind in zip(starts, kinds, strict=True)]
+        inits += [low.b.cast(starts[k], kinds[k]) for k in moving]
         made = [Value(_label(key), kind) for kind in kinds]
         if key not in plan.carried:
             params += [Value(_label(key), kind) for kind in kinds]
-        outs += made
-        env[key] = rebuild(value, attempt.after, iter(made), env)
+        outs += [made[k] for k in moving]
+        left = [x if k in moving else starts[k] for k, x in enumerate(made)]
+        env[key] = rebuild(value, attempt.after, iter(left), env)
+        if not runs and key in plan.carried:
+            if not all(m.writable for m in memories(base[key], base)):
+                read_only(env, key)
     attempt.region.results = tuple(results)
+    for key, value in attempt.after.items():
+        if isinstance(value, Missing) and value.demand is not None:
+            env[key] = value
     for key in plan.lost:
-        env[key] = DIFFERENT
+        env[key] = plan.lost[key]
     for key, value in attempt.after.items():
         new = key not in columns and key not in plan.lost and isinstance(key[1], str)
-        if new and not same(base.get(key), value):
+        if new and value is not env.get(key) and not same(base.get(key), value):
             env[key] = _INSIDE
     low.env = env
     start, stop, step = (const(0),) * 3
@@ -332,6 +396,7 @@ def _finish(low, plan, attempt, bounds, base, location) -> None:
         attempt.until,
         None,
         location,
+        getattr(bounds, "snapshots", None),
     )
     low.b.region.nodes.append(loop)
 

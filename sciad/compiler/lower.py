@@ -19,10 +19,20 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import expressions, recursion, statements
+from sciad.compiler import decisions, expressions, recursion, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
-from sciad.compiler.ir import FLOAT, Const, Failure, Location, Operand, ScalarType, Value, const
+from sciad.compiler.ir import (
+    FLOAT,
+    INT,
+    Const,
+    Failure,
+    Location,
+    Operand,
+    ScalarType,
+    Value,
+    const,
+)
 from sciad.compiler.merge import UNSET
 from sciad.compiler.normal import RETURNED, VALUE, normalise
 from sciad.compiler.values import (
@@ -31,6 +41,7 @@ from sciad.compiler.values import (
     Closure,
     ComplexOf,
     ListOf,
+    Memory,
     Missing,
     Object,
     Pythonic,
@@ -72,6 +83,7 @@ class Frame:
         self.resolve = resolve
         self.site = site
         self.serial = next(_serial)
+        self.mark = Value("frame", INT).serial  # buffers made later are made in this activation
 
 
 class Lowering:
@@ -96,6 +108,8 @@ class Lowering:
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
+        self.pools: dict[Value, tuple[Operand, int, object]] = {}  # slot length, slots, demand
+        self.whole: dict[Value, Memory] = {}
         self.site_prefix: tuple = ()
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
@@ -135,9 +149,15 @@ class Lowering:
             found = frame.resolve(node.id)
             value = Missing("it is not defined") if found is None else found
         if isinstance(value, Missing):
+            self.demand(value)
             hint = "give it a value on every path before it is read"
             self.refuse(f"the name {node.id!r} may have no value here: {value.reason}", node, hint)
         return value
+
+    def demand(self, value: Missing) -> None:
+        """Start again if the place where paths meet can keep a value that is read after all."""
+        if value.demand is not None and value.demand not in self.in_memory:
+            raise Restart(value.demand)
 
     def known(self, name: str) -> Abstract | None:
         """Value of a name, None if it has none yet."""
@@ -158,6 +178,7 @@ class Lowering:
     def cells(self, items: list[Abstract], node: ast.AST) -> Cells:
         """Make storage for some elements."""
         cells = Cells(len(items), self.site(node))
+        decisions.lowered("variables", self, node, f"{len(items)} elements")
         for k, item in enumerate(items):
             self.env[(cells, k)] = item
         return cells
@@ -176,7 +197,10 @@ class Lowering:
             return cells.known[k]
         if cells.buffer is not None:
             return self.b.load(cells.buffer, const(cells.offset + k))
-        return (self.env if env is None else env)[(cells, k)]
+        value = (self.env if env is None else env)[(cells, k)]
+        if isinstance(value, Missing):
+            self.demand(value)
+        return value
 
     def set_cell(self, cells: Cells, k: int, value: Abstract, node: ast.AST) -> None:
         """Overwrite an element."""
@@ -225,6 +249,7 @@ class Lowering:
         site = (*(self.frames[-1].site if self.frames else ()), place, *self.site_prefix)
         self.home = self.home or made.filename
         values = self.arguments(tree, args, named, made.defaults, node)
+        decisions.lowered("inlined", self, node, getattr(tree, "name", "lambda"))
         location, prefix = self.b.location, self.site_prefix
         self.site_prefix = ()
         result = self.run(made, values, site)
@@ -259,6 +284,7 @@ class Lowering:
         statements.execute(self, self.bodies[tree])
         result = self.env[(frame.serial, VALUE)]
         if isinstance(result, Missing) and not self.dead:
+            self.demand(result)
             self.refuse(
                 f"what the function returns is not clear: {result.reason}",
                 tree,

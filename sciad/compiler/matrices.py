@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,7 +154,7 @@ def _regrouped(low: Lowering, value: Abstract, make: Callable[[Abstract], Abstra
     """Exchange the numbers and arrays of a structure."""
     again = lambda item: _regrouped(low, item, make)
     if isinstance(value, TupleOf):
-        return TupleOf(tuple(map(again, value.items)), value.fields, value.kind)
+        return replace(value, items=tuple(map(again, value.items)))
     if isinstance(value, ListOf):
         items = [again(low.cell(value.cells, k)) for k in range(value.cells.size)]
         return TupleOf(tuple(items), (), list)

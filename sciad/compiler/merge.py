@@ -2,12 +2,15 @@
 
 A value is a layout with scalars in it. Two values of one layout are joined scalar by scalar, with
 promotion, into a new value; since arrays and lists lose their identity by that, all three may no
-longer be written to. Values of different layouts have no common value: reading it is an error.
+longer be written to. Views of one buffer differ in integers (offset, lengths, strides), whose join
+is exact. Values of different layouts have no common value: reading it is an error, unless they are
+arrays in memory (see `pools` and `joins`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +21,13 @@ from sciad.compiler.values import (
     Cells,
     ComplexOf,
     ListOf,
+    Memory,
     Missing,
     Object,
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +64,7 @@ def is_scalar(value: Abstract) -> bool:
 
 def as_complex(low: Lowering, operand: Operand) -> ComplexOf:
     """Take a real number as a complex one."""
-    return ComplexOf(low.b.cast(operand, FLOAT), const(0.0))
+    return complex_of(low.b.cast(operand, FLOAT), const(0.0))
 
 
 def filler(operand: Operand) -> Const:
@@ -81,11 +86,12 @@ def same(a: Abstract, b: Abstract) -> bool:
         return a.cells is b.cells and np.array_equal(a.index, b.index)
     if isinstance(a, ListOf):
         return a.cells is b.cells
-    if isinstance(a, ComplexOf):
-        return same(a.re, b.re) and same(a.im, b.im)
     if isinstance(a, TupleOf):
         pairs = zip(a.items, b.items, strict=False)
         return len(a.items) == len(b.items) and all(same(x, y) for x, y in pairs)
+    if isinstance(a, Memory):
+        parts = lambda m: (m.offset, m.shape, m.strides, m.writable, m.is_list)
+        return a.buffer is b.buffer and parts(a) == parts(b)
     return isinstance(a, Missing)
 
 
@@ -105,12 +111,12 @@ def layout(value: Abstract, env: Environment) -> object:
         return ("structure", value.is_dict, tuple(value.items), parts)
     if isinstance(value, StaticArray):
         return ("array", value.shape)
-    if isinstance(value, ComplexOf):
-        return ("complex", layout(value.re, env), layout(value.im, env))
     if isinstance(value, ListOf):
         return ("list", tuple(layout(env[(value.cells, k)], env) for k in _range(value)))
     if isinstance(value, Object):
         return ("object", _identity(value))
+    if isinstance(value, Memory):
+        return ("memory", id(value.buffer), len(value.shape), value.is_list)
     return ("other", id(value))
 
 
@@ -126,13 +132,13 @@ def leaves(low: Lowering, value: Abstract, env: Environment) -> list[Operand]:
         return [leaf for item in value.items for leaf in leaves(low, item, env)]
     if isinstance(value, Structure):
         return [leaf for item in value.items.values() for leaf in leaves(low, item, env)]
-    if isinstance(value, ComplexOf):
-        return [*leaves(low, value.re, env), *leaves(low, value.im, env)]
     if isinstance(value, StaticArray):
         return [low.cell(value.cells, int(k), env) for k in value.index.ravel()]
     if isinstance(value, ListOf):
         items = [env[(value.cells, k)] for k in _range(value)]
         return [leaf for item in items for leaf in leaves(low, item, env)]
+    if isinstance(value, Memory):
+        return [value.offset, *value.shape, *value.strides]
     return []
 
 
@@ -140,8 +146,6 @@ def storages(value: Abstract, env: Environment) -> list[Cells]:
     """List the arrays and lists a value consists of."""
     if isinstance(value, StaticArray):
         return [value.cells]
-    if isinstance(value, ComplexOf):
-        return [*storages(value.re, env), *storages(value.im, env)]
     if isinstance(value, ListOf):
         inner = [storages(env[(value.cells, k)], env) for k in _range(value)]
         return [value.cells, *(cells for part in inner for cells in part)]
@@ -159,13 +163,10 @@ def rebuild(
         return next(scalars)
     if isinstance(model, TupleOf):
         items = tuple(rebuild(item, model_env, scalars, env) for item in model.items)
-        return TupleOf(items, model.fields, model.kind)
+        return replace(model, items=items)
     if isinstance(model, Structure):
         parts = {k: rebuild(v, model_env, scalars, env) for k, v in model.items.items()}
         return Structure(parts, model.is_dict)
-    if isinstance(model, ComplexOf):
-        re = rebuild(model.re, model_env, scalars, env)
-        return ComplexOf(re, rebuild(model.im, model_env, scalars, env))
     if isinstance(model, StaticArray):
         cells = _frozen(model.index.size, model.cells.site)
         made = [next(scalars) for _ in range(cells.size)]
@@ -178,6 +179,10 @@ def rebuild(
         for k in range(cells.size):
             env[(cells, k)] = rebuild(model_env[(model.cells, k)], model_env, scalars, env)
         return ListOf(cells)
+    if isinstance(model, Memory):
+        n = len(model.shape)
+        offset, *rest = (next(scalars) for _ in range(1 + 2 * n))
+        return replace(model, offset=offset, shape=tuple(rest[:n]), strides=tuple(rest[n:]))
     return model
 
 

@@ -59,7 +59,7 @@ from sciad.compiler.values import (
     TupleOf,
 )
 from sciad.compiler.whole import elements
-from sciad.core.errors import CompileError
+from sciad.core.errors import CompileError, user_location
 from sciad.core.source import captured
 from sciad.core.tree import TreeDef, flatten
 
@@ -434,6 +434,7 @@ def _shape(leaf: Any) -> tuple[int, ...]:
     if kind != "f":
         raise CompileError(
             "complex parameters cannot be compiled",
+            where=user_location(),
             hint="split them into real and imaginary parts",
         )
     return tuple(np.shape(leaf)) if not hasattr(leaf, "shape") else tuple(leaf.shape)

@@ -24,7 +24,7 @@ from sciad.core.dispatch import call
 from sciad.core.errors import InputError, SciadError, user_location
 from sciad.core.tracer import any_traced
 
-__all__ = ["Call", "CallNode", "plain_call"]
+__all__ = ["Call", "CallNode", "int64", "plain_call", "row"]
 
 
 class Call:
@@ -36,7 +36,7 @@ class Call:
     def __init__(self, program: Program, leaves: list[Any], integers: list[Any]):
         self.program = program
         self.shapes = [np.shape(leaf) for leaf in leaves]
-        self.arrays = [_flat(x) for x, k in zip(leaves, program.leaves, strict=True) if k.ndim]
+        self.arrays = [row(x) for x, k in zip(leaves, program.leaves, strict=True) if k.ndim]
         self.floats = _packed(
             [x for x, k in zip(leaves, program.leaves, strict=True) if not k.ndim]
         )
@@ -44,7 +44,7 @@ class Call:
         numbers = [n for n in integers if not isinstance(n, np.ndarray)]
         given = [n for n in integers if isinstance(n, np.ndarray)]
         self.tables = [flat_integers(n) for n in given]
-        self.integers = _int64(lengths, numbers + [n for x in given for n in x.shape])
+        self.integers = int64(lengths, numbers + [n for x in given for n in x.shape])
 
     def inputs(self) -> list[np.ndarray]:
         """Arguments of the compiled function."""
@@ -58,7 +58,7 @@ class Call:
             for x, shape in zip(directions, self.shapes, strict=True)
         ]
         floats = _packed([x for x, k in zip(whole, kinds, strict=True) if not k.ndim])
-        return [floats, *(_flat(x) for x, k in zip(whole, kinds, strict=True) if k.ndim)]
+        return [floats, *(row(x) for x, k in zip(whole, kinds, strict=True) if k.ndim)]
 
     def split(self, buffers: list[np.ndarray]) -> tuple[Any, ...]:
         """Float buffers like the inputs as one array (or float) for each leaf."""
@@ -158,7 +158,7 @@ class Split:
         floats = [k for k, f in zip(self.kinds, self.is_float(), strict=True) if f]
         for kind, g in zip(floats, cotangents, strict=True):
             if kind[0] == "memory":
-                arrays.append(_flat(g))
+                arrays.append(row(g))
             else:
                 numbers.extend(np.ravel(np.asarray(g, float)))
         has_numbers = any(k[0] != "memory" for k in floats)
@@ -194,10 +194,10 @@ def plain_call(program: Program, args: tuple, kinds: tuple) -> Any:
             tables.append(arg)
         else:
             lengths.extend(arg.shape)
-            arrays.append(arg if kind == 1 and arg.flags.carray else _flat(arg))
+            arrays.append(arg if kind == 1 and arg.flags.carray else row(arg))
     given = integers + [n for x in tables for n in x.shape]
     more = [flat_integers(x) for x in tables]
-    raw = program.compiled("value")(np.array(floats, float), _int64(lengths, given), *arrays, *more)
+    raw = program.compiled("value")(np.array(floats, float), int64(lengths, given), *arrays, *more)
     if raw[0]:
         leaves = [a for a, k in zip(args, kinds, strict=True) if k is float or type(k) is int]
         Call(program, leaves, [*integers, *tables]).fail("value", int(raw[0]))
@@ -206,7 +206,8 @@ def plain_call(program: Program, args: tuple, kinds: tuple) -> Any:
     return assembled(program.layout, split_of(program).leaves(raw[1:]))
 
 
-def _int64(lengths: list[int], integers: list[int]) -> np.ndarray:
+def int64(lengths: list[int], integers: list[int]) -> np.ndarray:
+    """Run-time integers of a call in one buffer."""
     if integers and not all(-LIMIT < n < LIMIT for n in integers):
         raise InputError(
             "an integer argument does not fit into 64 bits",
@@ -254,7 +255,8 @@ def _complex(re: Any, im: Any) -> Any:
     return made
 
 
-def _flat(value: Any) -> np.ndarray:
+def row(value: Any) -> np.ndarray:
+    """All elements one after the other, in memory as compiled code takes it."""
     flat = np.ascontiguousarray(value, dtype=float).reshape(-1)
     return flat if flat.flags.carray else flat.copy()
 

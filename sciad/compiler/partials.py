@@ -18,7 +18,7 @@ from sciad.compiler.functions import callables_of
 from sciad.compiler.ir import FLOAT, Const, Location, Op, Operand, Region, const
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import Abstract, Object, Pythonic
-from sciad.core.errors import CompileError
+from sciad.core.errors import CompileError, user_location
 from sciad.core.rules import Elementwise, Nondifferentiable, lookup
 
 __all__ = ["partial", "rule_of"]
@@ -53,7 +53,7 @@ def partial(b: Builder, node: Op, k: int) -> Operand | None:
         shown = "**" if name == "pow" else ".".join(filter(None, name))
         raise CompileError(
             f"the derivative of {shown} is not known",
-            where=None if node.location is None else str(node.location),
+            where=str(node.location or user_location()),
             hint="import sciad.rules, or give it a rule with sciad.rule(...)",
         )
     if isinstance(rule, Nondifferentiable) or rule.partials[k] is None:
@@ -66,7 +66,7 @@ def partial(b: Builder, node: Op, k: int) -> Operand | None:
         shown = "**" if name == "pow" else ".".join(filter(None, name))
         raise CompileError(
             f"the derivative of {shown} is not known to the compiler",
-            where=None if node.location is None else str(node.location),
+            where=str(node.location or user_location()),
             hint="leave the function uncompiled: sciad differentiates it as it runs",
         ) from error
 

@@ -31,6 +31,7 @@ from sciad.compiler.frontend import Front, abstract_tree
 from sciad.compiler.integers import LENGTH_BITS
 from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
 from sciad.compiler.kinds import dtype_of
+from sciad.compiler.labels import leaf_names
 from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.simplify import simplify
@@ -46,6 +47,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    complex_of,
 )
 from sciad.compiler.whole import elements
 from sciad.core.tree import TreeDef
@@ -151,8 +153,11 @@ class Program:
         """Lower the function."""
         captures = abstract_tree(self.treedef.children[1], lambda: const(0.0))
         front = Front(self.function, captures)
+        names = leaf_names(self.root, self.treedef)
         buffers = [
-            Value(f"a{k}", BufferType(FLOAT)) for k, leaf in enumerate(self.leaves) if leaf.ndim
+            Value(name, BufferType(FLOAT))
+            for name, leaf in zip(names, self.leaves, strict=True)
+            if leaf.ndim
         ]
         s, d = Value("s", BufferType(FLOAT)), Value("d", BufferType(INT))
 
@@ -160,7 +165,8 @@ class Program:
             more = [Value(f"n{k}", BufferType(a.element)) for k, a in enumerate(self.arrays)]
             dims = sum(leaf.ndim for leaf in self.leaves)
             integers = _Integers(low, d, dims + len(self.integers), more)
-            whole = abstract_tree(self.treedef, _Leaves(low, self.leaves, s, d, buffers), integers)
+            leaves = _Leaves(low, self.leaves, s, d, buffers, names)
+            whole = abstract_tree(self.treedef, leaves, integers)
             args, inputs = whole.items
             front.root.captured.clear()
             front.root.captured.update(inputs.items)
@@ -185,19 +191,29 @@ class Program:
         return [v for v in program.params if v.type == BufferType(FLOAT)]
 
     def derived(self, kind: str) -> Function:
-        """Make the program of one kind."""
+        """Make the program of one kind.
+
+        A kind may name its active inputs, "1" or "0" for each of `active`: "vjp_011" has cotangents
+        for the arrays but not for the numbers. "grad" is a vjp that gives the results, too; the
+        cotangents of results do not move in an "hvp" with named inputs.
+        """
         program = self.program()
-        active = self.active(program)
         if kind == "value":
             return program
+        kind, _, bits = kind.partition("_")
+        active = self.active(program)
+        if bits:
+            active = [v for v, bit in zip(active, bits, strict=True) if bit == "1"]
         if kind == "jvp":
             return simplify(tangent(program, active))
         if kind == "vjp":
             return simplify(adjoint(program, active))
+        if kind == "grad":
+            return simplify(with_results(adjoint(program, active), program))
         if kind == "hvp":
             reverse = simplify(adjoint(program, active))
             given = [p for p in reverse.params if p not in program.params]
-            moved = [*active, *given]
+            moved = [*active, *(given[-len(active) :] if bits else given)]
             return simplify(tangent(reverse, moved))
         forward = simplify(tangent(program, active))
         return simplify(tangent(forward, active))
@@ -226,6 +242,12 @@ class Program:
         return "\n".join(lines)
 
 
+def with_results(reverse: Function, program: Function) -> Function:
+    """Let an adjoint, which runs its program first, return that program's results as well."""
+    reverse.body.results = program.results
+    return reverse
+
+
 def _blank(kind: Any) -> str:
     if isinstance(kind, BufferType):
         return f"np.empty(0, dtype=np.{dtype_of(kind.element)})"
@@ -241,7 +263,16 @@ def _numba_type(kind: Any) -> str:
 class _Leaves:
     """Hands out the leaves of the arguments in order."""
 
-    def __init__(self, low: Any, leaves: tuple, s: Value, d: Value, buffers: list[Value]):
+    def __init__(
+        self,
+        low: Any,
+        leaves: tuple,
+        s: Value,
+        d: Value,
+        buffers: list[Value],
+        names: list[str],
+    ):
+        self.names = iter(names)
         self.low = low
         self.remaining = iter(leaves)
         self.s, self.d = s, d
@@ -250,18 +281,18 @@ class _Leaves:
         self.lengths = 0
 
     def __call__(self) -> Abstract:
-        leaf = next(self.remaining)
+        leaf, name = next(self.remaining), next(self.names)
         if leaf.part == "real":
-            re = self.real(leaf)
-            return ComplexOf(re, self.real(next(self.remaining)))
-        return self.real(leaf)
+            re = self.real(leaf, name)
+            return complex_of(re, self.real(next(self.remaining), name))
+        return self.real(leaf, name)
 
-    def real(self, leaf: LeafType) -> Abstract:
+    def real(self, leaf: LeafType, name: str) -> Abstract:
         """Make a number or an array of floats."""
         b = self.low.b
         if leaf.ndim == 0:
             self.floats += 1
-            return b.load(self.s, const(self.floats - 1))
+            return b.load(self.s, const(self.floats - 1), name)
         self.lengths += leaf.ndim
         shape = _lengths(self.low, self.d, self.lengths - leaf.ndim, leaf.ndim)
         strides = _strides(self.low, shape)

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from sciad.compiler.analysis import Places
 from sciad.compiler.costs import TRIPS, cost_of
 from sciad.compiler.cut import stored
+from sciad.compiler.decisions import recalled
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -186,6 +187,7 @@ class Recall:
             else:
                 recipe = recipes[value]
                 assert recipe is not None
+                recalled("recomputed", self.places, value)
                 self.known[value] = recipe.out
                 self.prelude(self.places.home[value]).append(recipe)
 
@@ -239,12 +241,14 @@ class Recall:
         if not self.repeated(home):
             self.hand_out(value)
             return
+        recalled("taped", self.places, value)
         self.prelude(home)
         self.frames.setdefault(id(home), []).append(value)
         self.known[value] = Value(value.name, value.type)
 
     def hand_out(self, value: Value) -> None:
         """Hand a value of a branch to the code after the branch, level by level."""
+        recalled("kept", self.places, value)
         inner: Value = value
         for node, region in self.places.around(self.places.home[value]):
             assert isinstance(node, If)

@@ -3,9 +3,11 @@
 A call of such a function is an `invoke` of a `Callee`, one for each structure of arguments (see
 `layouts`). Scalars that are literals at every level stay literals; one that differs between levels
 becomes a parameter. The body is lowered once more until the types of its results settle: in the
-first round paths on which the function calls itself have no value. What a body reads from outside
-(variables of enclosing functions, captured parameters) becomes further parameters in the end
-(`close`). Storage that is written to by a callee and does not belong to it moves to memory.
+first round paths on which the function calls itself have no value. If a literal that varies turns
+out to be needed as one (an index into a tuple), each level becomes a callee of its own, up to a
+few. What a body reads from outside (variables of enclosing functions, captured parameters) becomes
+further parameters in the end (`close`). Storage that is written to by a callee and does not belong
+to it moves to memory.
 """
 
 from __future__ import annotations
@@ -53,7 +55,17 @@ from sciad.core.errors import CompileError
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
 
-__all__ = ["Calls", "Target", "Unsettled", "attempt", "close", "invoke", "marker", "own"]
+__all__ = [
+    "Calls",
+    "Target",
+    "Unsettled",
+    "attempt",
+    "close",
+    "invoke",
+    "marker",
+    "own",
+    "unrolled",
+]
 
 _MOST_ROUNDS = 8
 _MOST_LAYOUTS = 16
@@ -111,6 +123,16 @@ class Calls:
     active: list[_Activation] = field(default_factory=list)
     known: dict[tuple, tuple[_Activation, dict]] = field(default_factory=dict)
     foreign: int = 0  # storage with smaller numbers belongs to a caller
+    culprit: object = None  # the callee in which something was refused
+
+
+def unrolled(in_memory: set, culprit: object) -> set | None:
+    """Let the literals of a refused callee stay literals, each level a callee of its own.
+
+    None if there are none that became parameters.
+    """
+    kept = {mark for mark in in_memory if mark[0] != "varies" or mark[1][:2] != culprit}
+    return None if kept == in_memory else kept | {("unrolled", culprit)}
 
 
 def marker(tree: Any, filename: str) -> tuple:
@@ -150,10 +172,12 @@ def _running(low: Lowering, key: tuple, frames: list, constants: tuple) -> _Acti
     for known in reversed(low.calls.active):
         if known.key != key or known.frames != frames:
             continue
-        for k, (old, new) in enumerate(zip(known.constants, constants, strict=True)):
-            if old is not None and old != new:
-                raise Restart(("varies", key, k))
-        return known
+        pairs = enumerate(zip(known.constants, constants, strict=True))
+        varying = [k for k, (old, new) in pairs if old is not None and old != new]
+        if not varying:
+            return known
+        if ("unrolled", key[:2]) not in low.in_memory:
+            raise Restart(("varies", key, varying[0]))
     return None
 
 
@@ -215,6 +239,9 @@ def _outline(low: Lowering, target: Target, layout: Layout, made: _Activation) -
                 break
         else:
             _refuse(target, "the types of what it returns do not settle")
+    except CompileError:
+        low.calls.culprit = low.calls.culprit or made.key[:2]
+        raise
     finally:
         low.calls.active = outer
     if made.model is None:

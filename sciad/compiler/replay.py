@@ -21,7 +21,8 @@ A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 12.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sciad.compiler.analysis import Places
 from sciad.compiler.costs import estimate
@@ -42,8 +43,12 @@ from sciad.compiler.ir import (
 )
 from sciad.compiler.simplify import simplify
 from sciad.compiler.tapes import Slot, unused_tape
+from sciad.core.errors import CompileError
 
-__all__ = ["Replay", "Replays", "best", "copied"]
+if TYPE_CHECKING:
+    from sciad.compiler.checkpointing import Checkpoints
+
+__all__ = ["Replay", "Replays", "around_checkpoints", "best", "copied", "without_blind_stores"]
 
 #: A replayed loop has to be estimated at no more than this part of the time without.
 _GAIN = 0.85
@@ -67,8 +72,10 @@ class Replay:
         Values of the copy.
     unseen : set
         Stores of the copy (by `id`) that are reversed but not executed.
-    state : list of Value
-        Buffers that are stored when an iteration begins.
+    params : tuple of Value
+        What stands for the parameters of the loop in the copy.
+    stored : Checkpoints or None
+        Where the state comes from; None if each iteration stores its own.
     restoring : int
         Number of nodes that restore them.
     """
@@ -77,7 +84,8 @@ class Replay:
     body: Region
     own: set[Value]
     unseen: frozenset[int]
-    state: list[Value] = field(default_factory=list)
+    params: tuple[Value, ...]
+    stored: Checkpoints | None = None
     restoring: int = 0
 
     def free(self) -> set[Value]:
@@ -108,20 +116,69 @@ class Replays:
 
     def of(self, loop: Loop) -> Replay | None:
         """Copy the body of a loop that is to be replayed and can be."""
+        if loop.snapshots is not None:
+            return self.copy(loop, self.checkpoints(loop))
         if loop.index not in self.chosen or not self.possible(loop):
             return None
+        return self.copy(loop, None)
+
+    def checkpoints(self, loop: Loop) -> Checkpoints:
+        """Write what a loop with stored states needs, or refuse."""
+        from sciad.compiler.checkpointing import checkpoints
+
+        place = self.places.owner[id(loop.body)][1]
+        where = None if loop.location is None else str(loop.location)
+        if not self.places.is_root(place):
+            raise CompileError(
+                "a checkpointed loop stands in a branch, or in a loop that cannot be run again",
+                where=where,
+                hint="let the loop stand at the outermost level (a loop of 0 steps does nothing)",
+            )
+        if _runs_once(loop):
+            raise CompileError(
+                "a checkpointed loop takes a derivative, or calls a function that calls itself",
+                where=where,
+                hint="write the derivative by hand, or leave sciad.checkpointed out",
+            )
+        if not self.possible(loop):
+            raise CompileError(
+                "a checkpointed loop reads an array that is written to later, outside the loop",
+                where=where,
+                hint="give the loop a copy of that array",
+            )
+        return checkpoints(loop, [(b, self.size(b)) for b in self.state(loop, loop.body)])
+
+    def size(self, buffer: Value) -> Operand:
+        """Length of a buffer that the program made."""
+        return self.places.producer[buffer].args[0]
+
+    def state(self, loop: Loop, body: Region) -> list[Value]:
+        """Buffers that a run of the body reads as earlier iterations left them."""
+        inside = {v for n in walk(body) for v in defined(n)}
+        read, _ = accessed(body)
+        _, written = accessed(loop.body)
+        needed = (read & written) - inside
+        kept = [b for b in needed if not overwritten_first(self.places, body, b)]
+        return sorted(kept, key=lambda b: b.serial)
+
+    def copy(self, loop: Loop, stored: Checkpoints | None) -> Replay:
+        """Copy the body of a loop."""
         origin: dict[Value, Value] = {}
+        params = loop.params
+        if stored is not None:
+            params = stored.params
+            origin.update(zip(loop.params, params, strict=True))
         body = copied(loop.body, origin)
         unseen = unseen_stores(body, set(origin.values()))
         self.places.enter_root(body, unseen)
         self.varied.update(new for old, new in origin.items() if old in self.varied)
         self.chosen.update(new for old, new in origin.items() if old in self.chosen)
-        return Replay(loop, body, set(origin.values()), unseen)
+        return Replay(loop, body, set(origin.values()), unseen, params, stored)
 
     def possible(self, loop: Loop) -> bool:
         """Tell whether memory can be put back to what it was when an iteration began."""
         places = self.places
-        if any(isinstance(n, Op) and n.code in _ONCE for n in walk(loop.body)):
+        if _runs_once(loop):
             return False
         inside = {v for n in walk(loop.body) for v in defined(n)}
         read, written = accessed(loop.body)
@@ -169,19 +226,19 @@ class Replays:
         """Store buffers where iterations begin, and restore them where mirrors do."""
         for region, replay in reversed(self.within(mirror)):
             self.drop_stores(region, replay)
-            read, _ = accessed(replay.body)
-            _, written = accessed(replay.loop.body)
-            needed = (read & written) - replay.own
-            kept = [b for b in needed if not overwritten_first(self.places, replay.body, b)]
-            replay.state = sorted(kept, key=lambda b: b.serial)
-            saves: list[Node] = []
-            loads: list[Node] = []
-            for buffer in replay.state:
-                size = self.places.producer[buffer].args[0]
-                slot = Slot.fresh(self.number)
-                saves += _saving(buffer, size, replay.loop, slot)
-                loads[:0] = _restoring(buffer, size, replay.loop, slot)
-            replay.loop.body.nodes[:0] = saves
+            loop, stored = replay.loop, replay.stored
+            if stored is not None:
+                outer = self.places.owner[id(loop.body)][1].nodes
+                place = outer.index(loop)
+                outer[place:place] = stored.before
+                saves, loads = stored.prefix, stored.begin
+            else:
+                saves, loads = [], []
+                for buffer in self.state(loop, replay.body):
+                    slot = Slot.fresh(self.number)
+                    saves += _saving(buffer, self.size(buffer), loop, slot)
+                    loads[:0] = _restoring(buffer, self.size(buffer), loop, slot)
+            loop.body.nodes[:0] = saves
             region.nodes[:0] = loads
             replay.restoring = len(loads)
 
@@ -206,9 +263,24 @@ def best(function: Function, made: Function, reverse: Callable[..., Function]) -
     return made
 
 
+def around_checkpoints(region: Region) -> frozenset[Value]:
+    """Loops around a loop with stored states: such a loop has to be met in one piece."""
+    return frozenset(
+        outer.index
+        for outer in walk(region)
+        if isinstance(outer, Loop)
+        and any(isinstance(n, Loop) and n.snapshots is not None for n in walk(outer.body))
+    )
+
+
 def _tapes_inside(loop: Loop) -> bool:
     inner = [r for r in regions(loop.body) if r is not loop.body]
     return any(isinstance(n, Op) and n.code == "push" for r in inner for n in r.nodes)
+
+
+def _runs_once(loop: Loop) -> bool:
+    """Whether a loop leaves frames on the tape, which a copy of it must not do again."""
+    return any(isinstance(n, Op) and n.code in _ONCE for n in walk(loop.body))
 
 
 def copied(region: Region, known: dict[Value, Value]) -> Region:
@@ -247,9 +319,9 @@ def _copied_node(node: Node, known: dict[Value, Value]) -> Node:
     until = None if node.until is None else _all((node.until,), known)[0]
     outs = _renewed(node.outs, known)
     trips = None if node.trips is None else _renewed((node.trips,), known)[0]
-    return Loop(
-        node.kind, index, start, stop, step, params, inits, body, outs, until, trips, node.location
-    )
+    made = Loop(node.kind, index, start, stop, step, params, inits, body, outs, until, trips)
+    made.location, made.snapshots = node.location, node.snapshots
+    return made
 
 
 def accessed(region: Region) -> tuple[set[Value], set[Value]]:
@@ -257,6 +329,18 @@ def accessed(region: Region) -> tuple[set[Value], set[Value]]:
     ops = [n for n in walk(region) if isinstance(n, Op)]
     read = {n.args[0] for n in ops if n.code == "load"}
     return read, {n.args[0] for n in ops if n.code in _WRITES}
+
+
+def without_blind_stores(region: Region) -> Region:
+    """Leave out, in place, stores to buffers that the region never reads."""
+    read, _ = accessed(region)
+    for inner in regions(region):
+        inner.nodes = [
+            n
+            for n in inner.nodes
+            if not (isinstance(n, Op) and n.code in _WRITES and n.args[0] not in read)
+        ]
+    return region
 
 
 def regions(region: Region) -> list[Region]:

@@ -15,7 +15,15 @@ from numba.extending import intrinsic
 
 from sciad.compiler.machine import TAPE_SCOPE, scopes_of
 
-__all__ = ["tape_free", "tape_get", "tape_get_int", "tape_grow", "tape_put", "tape_put_int"]
+__all__ = [
+    "tape_free",
+    "tape_get",
+    "tape_get_int",
+    "tape_grow",
+    "tape_grow_exactly",
+    "tape_put",
+    "tape_put_int",
+]
 
 _realloc = types.ExternalFunction("realloc", types.intp(types.intp, types.intp))
 _free = types.ExternalFunction("free", types.void(types.intp))
@@ -85,6 +93,16 @@ def tape_grow(tape, room, need):
         _free(tape)
         return 0, 0
     return grown, slots
+
+
+@njit(cache=True)
+def tape_grow_exactly(tape, room, need):
+    """Give the tape `need` slots and no more: its room then says what was needed at most."""
+    grown = _realloc(tape, 8 * need)
+    if grown == 0:
+        _free(tape)
+        return 0, 0
+    return grown, need
 
 
 @njit(cache=True)

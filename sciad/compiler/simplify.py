@@ -216,6 +216,7 @@ class _Numbering:
                 until,
                 node.trips,
                 node.location,
+                node.snapshots,
             )
         )
 

@@ -20,6 +20,7 @@ from sciad.compiler.ir import (
     Value,
     const,
 )
+from sciad.compiler.joins import gathered
 from sciad.compiler.loops import for_loop, while_loop
 from sciad.compiler.merge import (
     DIFFERENT,
@@ -34,6 +35,7 @@ from sciad.compiler.merge import (
     same,
     storages,
 )
+from sciad.compiler.moving import memories, now, read_only
 from sciad.compiler.types import join
 from sciad.compiler.values import (
     Abstract,
@@ -191,7 +193,7 @@ def branch(
     if isinstance(test, Const):
         (then if test.value else orelse)()
         return
-    location, before = low.at(node), low.env
+    location, before, mark = low.at(node), low.env, now()
     sides = []
     unsettled = False
     for thunk in (then, orelse):
@@ -201,7 +203,7 @@ def branch(
         sides.append(_Side(region, low.env, low.dead, []))
         low.dead = False
     outs: list[Value] = []
-    low.env = _joined(low, before, sides, outs)
+    low.env = _joined(low, before, sides, outs, (node, mark))
     low.dead = all(side.dead for side in sides)
     if low.dead and unsettled:
         raise recursion.Unsettled
@@ -211,7 +213,7 @@ def branch(
     low.b.region.nodes.append(If(test, first, second, tuple(outs), location))
 
 
-def _joined(low: Lowering, before: dict, sides: list[_Side], outs: list[Value]) -> dict:
+def _joined(low: Lowering, before: dict, sides: list[_Side], outs: list[Value], place) -> dict:
     env = dict(before)
     keys = dict.fromkeys([*sides[0].env, *sides[1].env])
     for key in keys:
@@ -224,11 +226,11 @@ def _joined(low: Lowering, before: dict, sides: list[_Side], outs: list[Value]) 
             if a is None or same(a, before.get(key)):
                 env[key] = a if a is not None else DIFFERENT
                 continue
-        env[key] = _join(low, key, a, b, sides, outs, env)
+        env[key] = _join(low, key, a, b, sides, outs, env, place)
     return env
 
 
-def _join(low, key, a, b, sides, outs, env) -> Abstract:
+def _join(low, key, a, b, sides, outs, env, place) -> Abstract:
     if a is None or b is None:
         return (
             Missing("it is assigned on some paths only") if isinstance(key[1], str) else DIFFERENT
@@ -244,13 +246,19 @@ def _join(low, key, a, b, sides, outs, env) -> Abstract:
         with low.b.inside(sides[1].region):
             b = as_complex(low, b)
     if UNSET in (a, b):
-        known = (b, envs[1]) if a is UNSET else (a, envs[0])
-        layouts = [layout(*known)] * 2
+        unset: Any = (a is UNSET, b is UNSET)
     elif isinstance(a, Missing) or isinstance(b, Missing):
-        return a if isinstance(a, Missing) else b
+        wishes = [x for x in (a, b) if isinstance(x, Missing)]
+        return next((x for x in wishes if x.demand is not None), wishes[0])
     else:
-        layouts, known = [layout(a, envs[0]), layout(b, envs[1])], (a, envs[0])
-    if layouts[0] != layouts[1]:
+        unset = (False, False)
+    live = [not (side.dead or missing) for side, missing in zip(sides, unset, strict=True)]
+    a, b = gathered(low, key, (a, b), sides, envs, live, *place)
+    if isinstance(a, Missing) and a is not UNSET:
+        return a
+    known = (b, envs[1]) if a is UNSET else (a, envs[0])
+    layouts = [layout(v, e) for v, e in zip((a, b), envs, strict=True) if v is not UNSET]
+    if layouts[0] != layouts[-1]:
         return DIFFERENT
     columns = []
     for value, own, side in zip((a, b), envs, sides, strict=True):
@@ -259,7 +267,11 @@ def _join(low, key, a, b, sides, outs, env) -> Abstract:
         for cells in storages(value, own):
             cells.frozen = cells.frozen or FROZEN
     made = [_phi(low, x, y, sides, outs, key) for x, y in zip(*_filled(columns), strict=True)]
-    return rebuild(known[0], known[1], iter(made), env)
+    env[key] = rebuild(known[0], known[1], iter(made), env)
+    held = [m for v, own in zip((a, b), envs, strict=True) for m in memories(v, own)]
+    if not all(m.writable for m in held):
+        read_only(env, key)
+    return env[key]
 
 
 def _filled(columns: list[list | None]) -> list[list]:

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler.ir import FLOAT, Operand, Value
+from sciad.compiler.ir import FLOAT, Const, Operand, Value
 
 __all__ = [
     "Abstract",
     "Cells",
+    "CheckpointedRange",
     "Closure",
     "ComplexOf",
     "Derivative",
@@ -34,6 +35,7 @@ __all__ = [
     "StaticArray",
     "Structure",
     "TupleOf",
+    "complex_of",
 ]
 
 _serial = count(1)
@@ -48,9 +50,14 @@ class Object:
 
 @dataclass(frozen=True, eq=False)
 class Missing:
-    """A name without a (single) value: reading it is an error that says why."""
+    """A name without a (single) value: reading it is an error that says why.
+
+    If `demand` is given, reading it makes lowering start again with that among its demands: the
+    place where paths meet then keeps the value.
+    """
 
     reason: str
+    demand: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +67,26 @@ class TupleOf:
     items: tuple[Abstract, ...]
     fields: tuple[str, ...] = ()
     kind: type = tuple
+
+
+@dataclass(frozen=True, eq=False)
+class ComplexOf(TupleOf):
+    """A complex number or array: two real ones of the same shape; see `complex_of`."""
+
+    @property
+    def re(self) -> Abstract:
+        """Real part."""
+        return self.items[0]
+
+    @property
+    def im(self) -> Abstract:
+        """Imaginary part."""
+        return self.items[1]
+
+
+def complex_of(re: Abstract, im: Abstract) -> ComplexOf:
+    """Make a complex value of its parts."""
+    return ComplexOf((re, im), ("real", "imag"), complex)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,20 +156,19 @@ class Elements:
 
 
 @dataclass(frozen=True, eq=False)
-class ComplexOf:
-    """A complex number or array: two real ones of the same shape."""
-
-    re: Abstract
-    im: Abstract
-
-
-@dataclass(frozen=True, eq=False)
 class RangeOf:
     """range(start, stop, step)."""
 
     start: Operand
     stop: Operand
     step: Operand
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointedRange(RangeOf):
+    """A range whose loop is reversed with so many stored states (0: as many as it takes)."""
+
+    snapshots: Const
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,16 @@ from sciad.compiler.ir import INT, Const, Loop, Operand, Region, Value, const
 from sciad.compiler.kinds import element_type
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import STATIC_LIMIT
-from sciad.compiler.values import Abstract, Elements, ListOf, Memory, Object, StaticArray, TupleOf
+from sciad.compiler.values import (
+    Abstract,
+    ComplexOf,
+    Elements,
+    ListOf,
+    Memory,
+    Object,
+    StaticArray,
+    TupleOf,
+)
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -43,6 +52,12 @@ def elements(low: Lowering, value: Abstract, node: ast.AST) -> Elements:
         return value
     if is_scalar(value):
         return Elements((), lambda at: value)
+    if isinstance(value, ComplexOf):
+        low.refuse(
+            "complex values stand where an array of floats is needed",
+            node,
+            "take .real, .imag or np.abs(...)",
+        )
     if isinstance(value, TupleOf | ListOf):
         value = from_items(low, value, node)
     if isinstance(value, StaticArray):

@@ -21,7 +21,15 @@ from sciad.core.tape import ReverseTrace
 from sciad.core.tracer import Trace, dtype_of, is_wrapped, primal_of, shape_of, trace_of
 from sciad.core.tree import TreeDef, flatten
 
-__all__ = ["DependencyWarning", "NonFiniteWarning", "Watch", "debugging", "note_cut", "watching"]
+__all__ = [
+    "DependencyWarning",
+    "NonFiniteWarning",
+    "Watch",
+    "debugged",
+    "debugging",
+    "note_cut",
+    "watching",
+]
 
 
 class DependencyWarning(SciadWarning):
@@ -79,6 +87,11 @@ def debugging() -> Iterator[None]:
         yield
     finally:
         _on.reset(token)
+
+
+def debugged() -> bool:
+    """Whether debugging is on."""
+    return _on.get()
 
 
 def watching(

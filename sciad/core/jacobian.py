@@ -9,6 +9,7 @@ import numpy as np
 from sciad.core.errors import InputError
 from sciad.core.holomorphic import check_complex, check_holomorphic
 from sciad.core.running import ArgNums, Arguments, ForwardRun, ReverseRun, check_request, name_of
+from sciad.core.sparse import check_plain, sparse_maker
 from sciad.core.tracer import Scalar, dtype_of, is_wrapped, shape_of
 from sciad.core.tree import TreeDef, gradient_tree
 
@@ -27,6 +28,7 @@ def jacobian(
     holomorphic: bool = False,
     *,
     chunk: int | None = None,
+    sparse: bool = False,
 ) -> Callable[..., Any]:
     """Make a function that computes a Jacobian.
 
@@ -48,6 +50,10 @@ def jacobian(
         In forward mode, the most directions that go through the program at once. Memory grows with
         it; the program runs once for each chunk. By default all, as long as the tangents of the
         inputs have at most 2**23 numbers.
+    sparse : bool
+        Compute a `scipy.sparse.csr_array`: the function is compiled (`sciad.jit`), the sparsity of
+        the program is found once for each size of the arguments, and columns (or rows) that share
+        no row (column) are computed together; `sciad.sparsity` shows pattern and colouring.
 
     Returns
     -------
@@ -56,12 +62,16 @@ def jacobian(
         result has shape ``s + a``; with trees, a tree of outputs with trees of arguments as leaves.
         A complex output of a real argument has a complex Jacobian, a real output of a complex
         argument has the rows dy/dRe + i dy/dIm, as `grad`. ``(jacobian, extra)`` with `has_aux`.
+        With `sparse` a matrix of shape (all numbers of the output, all numbers of the argument),
+        laid flat in order; for several `argnums` a tuple of such matrices.
 
     Raises
     ------
     InputError
         For a complex output of a complex argument without `holomorphic`, or if the function is not
         holomorphic.
+    CompileError
+        With `sparse`, if the function cannot be compiled.
 
     Examples
     --------
@@ -76,6 +86,9 @@ def jacobian(
         raise InputError(f"jacobian: mode must be 'auto', 'forward' or 'reverse', not {mode!r}")
     if chunk is not None and not (isinstance(chunk, int | np.integer) and chunk > 0):
         raise InputError(f"jacobian: chunk must be a positive int, not {chunk!r}")
+    if sparse:
+        check_plain("jacobian", has_aux=has_aux, holomorphic=holomorphic, chunk=chunk)
+        return sparse_maker("jacobian")(fun, argnums)
 
     @functools.wraps(fun)
     def matrix(*args: Any, **kwargs: Any) -> Any:

@@ -26,6 +26,7 @@ from sciad.core.running import (
     lasting,
     name_of,
 )
+from sciad.core.sparse import check_plain, sparse_maker
 from sciad.core.tracer import FLOAT64, Array, Scalar, dtype_of, is_wrapped, primal_of, shape_of
 from sciad.core.tree import flatten, unflatten
 
@@ -62,6 +63,12 @@ def _scalar_output(run: ReverseRun, arguments: Arguments, holomorphic: bool) -> 
             hint="return a real number such as abs(z)**2, or set holomorphic=True",
         )
     return run.values[0]
+
+
+def _direct(fun: Any, argnums: ArgNums) -> Any:
+    """Ask a compiled function for derivatives that need no tape (see `sciad.compiler.direct`)."""
+    make = getattr(type(fun), "direct", None)
+    return None if make is None or is_wrapped(fun) else make(fun, argnums)
 
 
 # Gradients ---------------------------------------------------------------------------------------
@@ -109,9 +116,14 @@ def value_and_grad(
     (np.float64(15.0), {'a': 5.0, 'x': array([ 6., 12.])})
     """
     check_request(fun, argnums, "grad")
+    direct = None if has_aux or holomorphic else _direct(fun, argnums)
 
     @functools.wraps(fun)
     def gradient(*args: Any, **kwargs: Any) -> Any:
+        if direct is not None and not kwargs:
+            found = direct.gradient(args, True)
+            if found is not None:
+                return found
         arguments = Arguments(fun, args, kwargs, argnums, "grad")
         if holomorphic:
             check_complex(arguments.leaves, arguments.paths(), "grad", "argument")
@@ -164,9 +176,14 @@ def grad(
     1.0
     """
     both = value_and_grad(fun, argnums, has_aux, holomorphic)
+    direct = None if has_aux or holomorphic else _direct(fun, argnums)
 
     @functools.wraps(fun)
     def gradient(*args: Any, **kwargs: Any) -> Any:
+        if direct is not None and not kwargs:
+            known = direct.gradient(args, False)
+            if known is not None:
+                return known
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
 
@@ -181,6 +198,8 @@ def hessian(
     argnums: ArgNums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
+    *,
+    sparse: bool = False,
 ) -> Callable[..., Any]:
     """Make a function that computes the matrix of second derivatives, forward over reverse.
 
@@ -194,6 +213,9 @@ def hessian(
         The function returns ``(value, extra)``; the extra part is handed through.
     holomorphic : bool
         Complex in, complex out: the complex second derivative.
+    sparse : bool
+        Compute a `scipy.sparse.csr_array`, as `jacobian` does; entries are read off a star
+        colouring.
 
     Returns
     -------
@@ -208,6 +230,9 @@ def hessian(
     array([[6., 2.],
            [2., 0.]])
     """
+    if sparse:
+        check_plain("hessian", has_aux=has_aux, holomorphic=holomorphic)
+        return sparse_maker("hessian")(fun, argnums)
     first = grad(fun, argnums, has_aux, holomorphic)
     return jacobian(first, argnums, mode="forward", has_aux=has_aux, holomorphic=holomorphic)
 
@@ -259,6 +284,13 @@ def hvp(
 
     if any(k >= count for k in places) or len(set(places)) < len(places):
         raise InputError(f"hvp: argnums = {argnums}, but {count} positional arguments given")
+    direct = None if kwargs else _direct(fun, tuple(places))
+    if direct is not None:
+        at, rest = dict(zip(places, points, strict=True)), iter(args)
+        full = tuple(at[k] if k in at else next(rest) for k in range(count))
+        known = direct.hvp(full, vectors)
+        if known is not None:
+            return known[0] if single else known
     found = jvp(gradient, points, vectors)[1]
     return found[0] if single else found
 

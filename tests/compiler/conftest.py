@@ -8,14 +8,19 @@ here instead of corrupting memory.
 import math
 import re
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.special
 
+import sciad.compiler.program as programs
 import sciad.rules
+from sciad.compiler import jit
+from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
+from sciad.compiler.program import Program
 from sciad.compiler.vecmath import BLOCK, CATALOGUE
 from sciad.core.source import captured
 from sciad.core.tree import flatten
@@ -45,13 +50,18 @@ class StrictTape(dict):
     """Slots of tapes that must have been written before they are read, and are read once."""
 
     def functions(self):
+        self.rooms = {}
         made = iter(range(1, 100))
 
         def put(tape, slot, value):
+            assert 0 <= slot < self.rooms[tape], "a push without room"
             self[tape, slot] = value
 
         def grow(tape, room, need):
-            return tape or next(made), max(2 * room, need)
+            tape = tape or next(made)
+            assert need > room == self.rooms.get(tape, 0)
+            self.rooms[tape] = need
+            return tape, need
 
         take = lambda tape, slot: self.pop((tape, slot))
         return {
@@ -60,7 +70,7 @@ class StrictTape(dict):
             "tape_get": take,
             "tape_get_int": take,
             "tape_grow": grow,
-            "tape_free": lambda tape: None,
+            "tape_free": lambda tape: self.rooms.pop(tape, None),
         }
 
 
@@ -168,6 +178,39 @@ class Interpreted:
 def interpreted():
     """Return the class that runs emitted code in the interpreter."""
     return Interpreted
+
+
+def interpreted_module(path, function):
+    """Stand in for `machine_code`: what `sciad.jit` calls runs in the interpreter."""
+    inner, tape = run_emitted(Path(path).read_text(encoding="utf-8"))
+
+    def run(*buffers):
+        found = inner(*map(StrictArray, buffers))
+        status = found[0] if isinstance(found, tuple) else found
+        assert status != 0 or not tape, "the tape is not empty"
+        if not isinstance(found, tuple):
+            return found
+        return tuple(x.data if isinstance(x, StrictArray) else x for x in found)
+
+    known = inner.__globals__
+    parts = {name: known[name] for name in ("LAYOUT", "FAILURES")}
+    return types.SimpleNamespace(function=run, __file__=str(path), **parts)
+
+
+@pytest.fixture
+def jit_interpreted(monkeypatch):
+    """Return `sciad.jit` without Numba; every program is verified, its callees too."""
+    derived = Program.derived
+
+    def verified(self, kind):
+        program = derived(self, kind)
+        for function in (program, *(c.function for c in reachable(program))):
+            verify(function)
+        return program
+
+    monkeypatch.setattr(programs, "machine_code", interpreted_module)
+    monkeypatch.setattr(Program, "derived", verified)
+    return jit
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,54 @@
+"""How much tape a gradient takes: its program is run once on a tape that grows by what is needed.
+
+The measured program is the text of the vjp, with another function that lets the tape grow, and with
+the room of the tape as its status.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from sciad.compiler import cache
+from sciad.compiler.nodes import Call, split_of
+from sciad.compiler.program import Program
+from sciad.compiler.source import machine_code
+from sciad.core.errors import SciadError
+
+__all__ = ["tape_slots"]
+
+_END = "    tape_free(tape)\n    return 0\n"
+_MEASURED = "    tape_free(tape)\n    return -2 - room\n"
+
+
+def tape_slots(call: Call) -> int:
+    """Count the slots that the tape of one gradient has at its largest."""
+    program = call.program
+    source = program.source("vjp")
+    if "tape_grow(" not in source:
+        return 0
+    call.run("vjp", *_cotangents(call), *call.empty())  # raises what the program raises
+    arguments = (*call.inputs(), *_cotangents(call), *call.empty())
+    status = _measured(program, source)(*arguments)
+    if status > -2:
+        raise MemoryError("no memory for the tape of a compiled derivative")
+    return -2 - status
+
+
+def _measured(program: Program, source: str) -> Any:
+    text = re.sub(r"\btape_grow\b", "tape_grow_exactly", source)
+    if not text.endswith(_END):
+        raise SciadError("the tape of this program cannot be measured")
+    text = text.removesuffix(_END) + _MEASURED
+    path = cache.write(f"{program.root.__name__}_tape", text)
+    return machine_code(path, program.function).function
+
+
+def _cotangents(call: Call) -> list[np.ndarray]:
+    """Zeros like the float results."""
+    split = split_of(call.program)
+    results = call.numbers(call.run("value"))
+    floats = [r for r, f in zip(results, split.is_float(), strict=True) if f]
+    return split.packed([np.zeros(np.shape(r)) for r in floats])
