@@ -51,7 +51,12 @@ def power(x, y):
     return x**y
 
 
-OWN = {"expit": expit, "softplus": softplus, "power": power}
+@njit(error_model="numpy")
+def log_expit(x):
+    return -math.log1p(math.exp(-x))
+
+
+OWN = {"log_expit": log_expit, "expit": expit, "softplus": softplus, "power": power}
 DOMAIN = {"acosh": (1.1, 4.0), "atanh": (-0.9, 0.9), "log": (0.1, 9.0), "power": (0.1, 4.0)}
 
 

@@ -5,8 +5,8 @@ The passes, in order: `fence` refuses what cannot be compiled, `normal` turns ju
 the syntax tree on abstract values and writes the typed, structured SSA of `ir`; `hoist` takes
 index checks out of loops; `tangent` and
 `adjoint` (with `analysis`, `recall`, `partials`) map programs to programs; `simplify` makes them
-small; `emit` writes them as readable Python; `cache` keeps that on disk for Numba. `jit` and
-`native` are the two doors.
+small; `blocks` lets elementary functions in loops use vector instructions; `emit` writes them as
+readable Python; `cache` keeps that on disk for Numba. `jit` and `native` are the two doors.
 """
 
 from sciad.compiler.cache import cache_clear, cache_directory

@@ -21,6 +21,7 @@ from sciad.compiler import (
     language,
     members,
     nested,
+    special,
     whole,
 )
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
@@ -59,7 +60,9 @@ _CONSTANT_MODULES = ("numpy", "math", "scipy.constants")
 def is_lazy(target: Abstract) -> bool:
     """Whether a call may take array expressions that have not been written to memory."""
     return isinstance(target, Object) and (
-        _hashable(target.value) in SCALAR or target.value in (np.where, np.sum, np.mean, sum)
+        _hashable(target.value) in SCALAR
+        or target.value in (np.where, np.sum, np.mean, sum)
+        or special.name_of(target.value) is not None
     )
 
 
@@ -154,6 +157,11 @@ def call(
             low.refuse(f"{ast.unparse(node.func)} with keyword arguments", node)
         apply = lambda *operands: scalar_call(low, function, operands, node)
         return whole.elementwise(low, apply, args, node)
+    name = special.name_of(target.value)
+    if name is not None:
+        _exactly(low, args, named, 1, 1, node)
+        value = lambda x: low.b.pure("call", low.b.cast(x, FLOAT), attr=name)
+        return whole.elementwise(low, value, args, node)
     return low.refuse(
         f"{ast.unparse(node.func)} has no compiled form",
         node,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sciad.compiler import special
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const, type_of
 
 __all__ = ["COMPARISONS", "fold", "result_type"]
@@ -63,7 +64,9 @@ def _evaluated(code: str, args: tuple[Operand, ...], attr: Any) -> Const | None:
     if code == "pow" and type_of(args[0]) is INT and abs(values[1]) > _LARGEST_EXPONENT:
         return None
     try:
-        if code == "call":
+        if code == "call" and attr[0] == special.MODULE:
+            value = float(special.callables_of(attr)[0](*values))
+        elif code == "call":
             module, name = attr
             function = getattr(math if module == "math" else np, name)
             with np.errstate(all="ignore"):

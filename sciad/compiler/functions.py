@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciad.compiler import special
 from sciad.compiler.integers import LIMIT
 from sciad.compiler.ir import FLOAT, Operand, const
 
@@ -84,7 +85,7 @@ _COMPARISONS = {
 
 def callables_of(name: tuple[str, str]) -> tuple[Any, ...]:
     """List the functions that a name in compiled code stands for."""
-    return _NAMES[name]
+    return special.callables_of(name) if name[0] == special.MODULE else _NAMES[name]
 
 
 def scalar_call(low: Lowering, function: Any, args: tuple[Operand, ...], node: ast.AST) -> Operand:

@@ -40,6 +40,7 @@ _TAKEN = frozenset(
         "function",
         "FAILURES",
         "LAYOUT",
+        "special",
         "vec_block",
         "vec_maximum",
         "vec_minimum",

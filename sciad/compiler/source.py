@@ -43,6 +43,8 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
     if emitted.uses_tape:
         lines += [f"from sciad.compiler.runtime import {_RUNTIME}"]
     names = sorted(set(_VECTORISED.findall("\n".join([*emitted.functions, *emitted.lines]))))
+    if any("special." in line for line in (*emitted.functions, *emitted.lines)):
+        lines += ["from sciad.compiler.vecmath import scalars as special"]
     if names:
         lines += [f"from sciad.compiler.vecmath.kernels import {', '.join(names)}"]
     lines += ["", "FAILURES = ["]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.special
 
 import sciad.compiler.program as programs
 import sciad.rules
@@ -92,8 +93,9 @@ def vectorised():
     """Loops over blocks, element by element."""
     known = {entry.name: key for key, entry in CATALOGUE.items()}
     special = {
+        "log_expit": scipy.special.log_expit,
         "power": lambda x, y: np.power(x, y),
-        "expit": lambda x: 1.0 / (1.0 + np.exp(-x)),
+        "expit": scipy.special.expit,
         "softplus": lambda x: np.logaddexp(0.0, x),
     }
 
@@ -129,6 +131,7 @@ def run_emitted(text):
         "carray": lambda data, n: StrictArray(data),
         **tape.functions(),
         **vectorised(),
+        "special": scipy.special,
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
     return namespace["function"], tape

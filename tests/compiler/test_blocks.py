@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import special
 
 import sciad
 from sciad.compiler import jit, native
@@ -172,6 +173,27 @@ def test_elements_are_within_four_units_of_numpy():
     x = np.concatenate([RNG.normal(size=700) * 3, [0.0, -0.0, 1e-300, 5e-324, 700.0, -700.0]])
     ours, theirs = jit(every)(x), every(x)
     assert np.all(np.abs(ours - theirs) <= 4 * np.spacing(np.abs(theirs)))
+
+
+def logistic(x, y):
+    """A likelihood with what only scipy.special has, in a loop and alone."""
+    p = special.expit(x)
+    scale = special.expit(x[0]) + special.log_expit(x[1]) * special.erf(x[2])
+    return np.sum(y * special.log_expit(x) + p * special.erfc(x)) * scale
+
+
+def test_functions_of_scipy():
+    x, y = RNG.normal(size=300) * 4, RNG.normal(size=300)
+    x[:4] = [800.0, -800.0, 40.0, -40.0]
+    compiled = jit(logistic)
+    assert compiled(x, y) == pytest.approx(logistic(x, y), rel=1e-13)
+    exact = sciad.grad(logistic)(x, y)
+    np.testing.assert_allclose(sciad.grad(compiled)(x, y), exact, rtol=1e-12, atol=1e-14)
+    ours = sciad.hvp(lambda z: compiled(z, y), x, y)
+    theirs = sciad.hvp(lambda z: logistic(z, y), x, y)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)
+    assert all(f"vec_{name}(" in compiled.source() for name in ("expit", "log_expit"))
+    assert jit(lambda: special.expit(0.3))() == special.expit(0.3)
 
 
 def far(x):

@@ -27,6 +27,7 @@ NUMPY = {
     "expm1": np.expm1,
     "expit": lambda x: np.where(x > 0, 1, np.exp(-abs(x))) / (1 + np.exp(-abs(x))),
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
+    "log_expit": lambda x: np.minimum(x, 0) - np.log1p(np.exp(-abs(x))),
     "log": np.log,
     "log1p": np.log1p,
     "sinh": np.sinh,
@@ -47,6 +48,7 @@ MPMATH = {
     "exp2": lambda x: mpmath.mpf(2) ** x,
     "expit": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "log_expit": lambda x: -mpmath.log1p(mpmath.exp(-x)),
     "logaddexp": lambda x, y: mpmath.log(mpmath.exp(x) + mpmath.exp(y)),
     "hypot": lambda x, y: mpmath.sqrt(x * x + y * y),
     "erf": mpmath.erf,
@@ -172,7 +174,9 @@ def worst(name):
     else:
         error = np.random.default_rng(0).random(len(got))
     chosen = np.argsort(error)[-500:]
-    with mpmath.workprec(1400 if name in ("log1p", "softplus", "logaddexp", "sinh") else 200):
+    with mpmath.workprec(
+        1400 if name in ("log1p", "log_expit", "softplus", "logaddexp", "sinh") else 200
+    ):
         sharp = [sharp_error(name, got[k], [float(a[k]) for a in args]) for k in chosen]
     return (error.max() if name in NUMPY and EXTENDED else 0.0), max(sharp)
 

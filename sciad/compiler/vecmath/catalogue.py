@@ -51,7 +51,8 @@ _MATH = {
 _OTHER: dict[object, Entry] = {
     ("np", "exp2"): Entry("exp2", "exponential"),
     ("np", "logaddexp"): Entry("logaddexp", "logarithm", 2),
-    ("np", "expit"): Entry("expit", "exponential"),
+    ("special", "expit"): Entry("expit", "exponential"),
+    ("special", "log_expit"): Entry("log_expit", "logarithm"),
     ("np", "softplus"): Entry("softplus", "logarithm"),
     "pow": Entry("power", "power", 2, "x**y"),
 }

@@ -24,7 +24,7 @@ from sciad.compiler.vecmath.exact import (
 )
 from sciad.compiler.vecmath.exponential import LN2_HIGH, LN2_LOW, exp_scaled
 
-__all__ = ["acosh", "asinh", "atanh", "log", "log1p", "logaddexp", "softplus"]
+__all__ = ["acosh", "asinh", "atanh", "log", "log1p", "log_expit", "logaddexp", "softplus"]
 
 _SMALLEST = 2.2250738585072014e-308
 _2_54 = 18014398509481984.0
@@ -105,6 +105,12 @@ def softplus(x):
     small = small if e > 1e-17 else e
     result = small + (x if x > 0.0 else 0.0)
     return result if x == x else x
+
+
+@inlined
+def log_expit(x):
+    """Logarithm of 1 / (1 + exp(-x))."""
+    return -softplus(-x)
 
 
 @inlined
