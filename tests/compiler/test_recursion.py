@@ -473,12 +473,13 @@ def bump(a, n):
         bump(a, n - 1)
 
 
-@program(X)
-def elements_read_before_and_after(x):
+@program(X, 3)
+def elements_read_before_and_after(x, n):
     a = x.copy()
     s = 0.0
-    for k in range(3):
+    for k in range(n):
         v = a[0]
+        s += v * v * s + v * math.sin(v)
         bump(a, 2)
         s += v * v * a[0]
         if x[0] > 0.0:
