@@ -40,11 +40,17 @@ class StrictArray:
 
 
 class StrictTape(dict):
-    """Slots that must have been written before they are read, and are read once."""
+    """Slots that must have been written before they are read, and are read once.
+
+    `peak` is the largest number of slots that were in use at once.
+    """
+
+    peak = 0
 
     def functions(self):
         def put(tape, slot, value):
             self[slot] = value
+            self.peak = max(self.peak, len(self))
 
         def grow(tape, room, need):
             return 1, max(2 * room, need)
