@@ -100,7 +100,8 @@ def allocate(
             low.check(low.b.compare("ge", n, _ZERO), "ValueError", "negative length", node)
         size = times(low, size, n)
     buffer = low.b.alloc(size, fill, "a")
-    return Memory(buffer, _ZERO, shape, _strides(low, shape), True, is_list)
+    low.whole[buffer] = Memory(buffer, _ZERO, shape, _strides(low, shape), True, is_list)
+    return low.whole[buffer]
 
 
 def _is_static(shape: tuple[Operand, ...]) -> bool:
@@ -142,10 +143,14 @@ def as_memory(low: Lowering, value: StaticArray, node: ast.AST) -> Memory:
 
 
 def owns_buffer(low: Lowering, view: Memory) -> bool:
-    """Whether a view is all of a one-dimensional buffer made at the outermost level."""
+    """Whether a view is all of a buffer made at the outermost level, in its order."""
     made = {n.out: n.args[0] for n in low.b.region.nodes if isinstance(n, Op) and n.code == "alloc"}
-    plain = view.offset == _ZERO and view.strides == (_ONE,)
-    return plain and made.get(view.buffer) == view.shape[0]
+    if view.buffer not in made or view.offset != _ZERO:
+        return False
+    whole = low.whole.get(view.buffer)
+    if whole is not None and (view.shape, view.strides) == (whole.shape, whole.strides):
+        return True
+    return view.strides == (_ONE,) and made[view.buffer] == view.shape[0]
 
 
 def load(low: Lowering, view: Memory, indices: tuple[Operand, ...]) -> Value:
@@ -165,7 +170,9 @@ def counted(low: Lowering, n: Operand, body, name: str = "i") -> None:
     index = Value(name, INT)
     low.bounds[index] = (_ZERO, n)
     with low.b.inside(Region()) as region:
+        low.running.append(index)
         body(index)
+        low.running.pop()
     where = low.b.location
     loop = Loop("range", index, _ZERO, n, _ONE, (), (), region, (), location=where)
     low.b.region.nodes.append(loop)

@@ -182,8 +182,10 @@ def _attempt(low, plan, node, bounds, bind, until, base) -> _Attempt:
     if bounds is not None:
         _remember_bounds(low, index, bounds)
     with low.b.inside(Region()) as region:
+        low.running.append(index)
         bind(index)
         statements.execute(low, node.body)
+        low.running.pop()
         left: Operand = const(False) if low.dead else _flags(low, until)
     after = before if low.dead else low.env
     low.env, low.dead = base, False

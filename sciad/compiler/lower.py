@@ -97,6 +97,8 @@ class Lowering:
         self.bits: dict[Value, int] = {}
         self.site_prefix: tuple = ()
         self.home = ""
+        self.running: list[Value] = []  # indices of the loops around
+        self.whole: dict[Value, Any] = {}  # buffer -> the array it was made for
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
 
     # -- errors and places ---------------------------------------------------------------------
