@@ -10,6 +10,15 @@ small; `emit` writes them as readable Python; `cache` keeps that on disk for Num
 
 from sciad.compiler.cache import cache_clear, cache_directory
 from sciad.compiler.jit import JitFunction, jit
+from sciad.compiler.measure import tape_bytes
 from sciad.compiler.native import NativeFunction, native
 
-__all__ = ["JitFunction", "NativeFunction", "cache_clear", "cache_directory", "jit", "native"]
+__all__ = [
+    "JitFunction",
+    "NativeFunction",
+    "cache_clear",
+    "cache_directory",
+    "jit",
+    "native",
+    "tape_bytes",
+]

@@ -79,7 +79,9 @@ def literal(constant: Const) -> str:
     return repr(value)
 
 
-def emit(function: Function, filename: str = "", exit_values: str = "") -> Emitted:
+def emit(
+    function: Function, filename: str = "", exit_values: str = "", measure: bool = False
+) -> Emitted:
     """Write the body of a function.
 
     Parameters
@@ -90,17 +92,20 @@ def emit(function: Function, filename: str = "", exit_values: str = "") -> Emitt
         The user's file: its lines are noted by number alone, those of others with their file.
     exit_values : str
         What follows the status in the `return` of a failed check (a leading comma included).
+    measure : bool, optional
+        Return the most slots of the tape in use at once, and nothing else.
 
     Returns
     -------
     Emitted
         Body lines (indented once, without the final return) and the names of the results.
     """
-    return _Emitter(function, filename, exit_values).run()
+    return _Emitter(function, filename, exit_values, measure).run()
 
 
 class _Emitter:
-    def __init__(self, function: Function, filename: str, exit_values: str):
+    def __init__(self, function: Function, filename: str, exit_values: str, measure: bool):
+        self.measure = measure
         self.function = function
         self.filename = filename
         self.failures: list[object] = []
@@ -127,8 +132,10 @@ class _Emitter:
         params = [self.names.of(p) for p in self.function.params]
         if self.uses_tape:
             self.line("tape, room, top = 0, 0, 0")
+        if self.measure:
+            self.line("peak = 0")
         self.region(self.function.body)
-        results = [self.text(r) for r in self.function.results]
+        results = ["peak"] if self.measure else [self.text(r) for r in self.function.results]
         if self.uses_tape:
             self.line("tape_free(tape)")
         return Emitted(params, self.lines, results, self.failures, self.uses_tape)
@@ -357,6 +364,8 @@ class _Emitter:
 
     def grow(self, slots: str) -> None:
         self.location = None
+        if self.measure:
+            self.line(f"peak = max(peak, top + {slots})")
         self.line(f"if top + {slots} > room:")
         outer, self.indent = self.indent, self.indent + _INDENT
         self.line(f"tape, room = tape_grow(tape, room, top + {slots})")

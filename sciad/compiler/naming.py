@@ -15,6 +15,7 @@ _TAKEN = frozenset(
         "tape",
         "room",
         "top",
+        "peak",
         "range",
         "max",
         "len",

@@ -185,7 +185,7 @@ class Program:
             return program
         if kind == "jvp":
             return simplify(tangent(program, active))
-        if kind == "vjp":
+        if kind in ("vjp", "tape"):  # "tape" counts the slots that "vjp" takes
             return simplify(adjoint(program, active))
         if kind == "hvp":
             reverse = simplify(adjoint(program, active))
@@ -200,7 +200,9 @@ class Program:
         """Write the module of one kind."""
         kinds = [type_of(r) for r in program.results]
         blank = "".join(f", {_blank(k)}" for k in kinds)
-        emitted: Emitted = emit(program, home_of(self.function), blank)
+        measure = kind == "tape"
+        blank = ", 0" if measure else blank
+        emitted: Emitted = emit(program, home_of(self.function), blank, measure)
         types = ", ".join(_numba_type(p.type) for p in program.params)
         options = 'cache=True, error_model="numpy", nogil=True'
         returned = ", ".join(["0", *emitted.results])

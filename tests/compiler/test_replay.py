@@ -253,7 +253,7 @@ def test_second_derivatives_of_replayed_loops(replay_all):
 
     def loss(y):
         u = y.copy()
-        for k in range(12):
+        for _ in range(12):
             for i in range(3):
                 u[i] = u[i] - 0.1 * u[(i + 1) % 3] ** 2 * u[i]
         return u[0] * u[2]
@@ -261,3 +261,17 @@ def test_second_derivatives_of_replayed_loops(replay_all):
     point, direction = np.array([0.4, 0.8, -0.3]), np.array([0.3, -0.8, 0.5])
     found = hvp(jit(loss), point, direction)
     np.testing.assert_allclose(found, hvp(loss, point, direction), rtol=1e-11)
+
+
+def test_bytes_of_the_tape_are_counted():
+    from sciad.compiler import jit, tape_bytes
+
+    def steps(y, n):
+        x, z = y[0], y[1]
+        for _ in range(n):
+            x, z = x + 0.01 * z * x, z - 0.01 * x * math.exp(z)
+        return [x, x * z]
+
+    point = np.array([0.5, 0.2])
+    assert tape_bytes(jit(steps), point, 0) == 0
+    assert tape_bytes(jit(steps), point, 1000) == 3 * 8 * 1000  # x, z and exp(z)
