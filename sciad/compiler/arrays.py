@@ -197,7 +197,9 @@ def counted(low: Lowering, n: Operand, body, name: str = "i") -> None:
     index = Value(name, INT)
     low.bounds[index] = (_ZERO, n)
     with low.b.inside(Region()) as region:
+        low.running.append(index)
         body(index)
+        low.running.pop()
     where = low.b.location
     loop = Loop("range", index, _ZERO, n, _ONE, (), (), region, (), location=where)
     low.b.region.nodes.append(loop)

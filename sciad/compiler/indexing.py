@@ -39,9 +39,11 @@ __all__ = [
     "copied",
     "expanded",
     "index_part",
+    "is_inside",
     "item",
     "refuse_caller",
     "sequence",
+    "starts_at_zero",
     "store",
     "store_all",
     "subscript",
@@ -84,6 +86,17 @@ def _below(low: Lowering, x: tuple[Value | None, int], n: tuple, depth: int = 4)
         return False
     stop, more = _affine(low, low.bounds[base][1])
     return _below(low, (stop, shift + more - 1), n, depth - 1)
+
+
+def starts_at_zero(low: Lowering, start: Operand) -> bool:
+    """Whether an integer is known to be at least 0."""
+    return _nonnegative(low, _affine(low, start))
+
+
+def is_inside(low: Lowering, index: Operand, n: Operand) -> bool:
+    """Whether 0 <= index < n is known."""
+    place = _affine(low, index)
+    return _nonnegative(low, place) and _below(low, place, _affine(low, n))
 
 
 def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operand:

@@ -241,8 +241,10 @@ def _attempt(low, plan, pools, node, bounds, bind, until, base) -> _Attempt:
     if bounds is not None:
         _remember_bounds(low, index, bounds)
     with low.b.inside(Region()) as region:
+        low.running.append(index)
         bind(index)
         statements.execute(low, node.body)
+        low.running.pop()
         left: Operand = const(False) if low.dead else _flags(low, until)
         after = before if low.dead else low.env
         settled = not pools.settle(base, before, after, plan.lost)

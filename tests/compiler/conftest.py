@@ -47,7 +47,12 @@ class StrictArray:
 
 
 class StrictTape(dict):
-    """Slots of tapes that must have been written before they are read, and are read once."""
+    """Slots of tapes that must have been written before they are read, and are read once.
+
+    `peak` is the largest number of slots that were in use at once.
+    """
+
+    peak = 0
 
     def functions(self):
         self.rooms = {}
@@ -56,6 +61,7 @@ class StrictTape(dict):
         def put(tape, slot, value):
             assert 0 <= slot < self.rooms[tape], "a push without room"
             self[tape, slot] = value
+            self.peak = max(self.peak, len(self))
 
         def grow(tape, room, need):
             tape = tape or next(made)
