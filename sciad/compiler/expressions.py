@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, calls, indexing, whole
+from sciad.compiler import arrays, calls, indexing, iteration, whole
 from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import dtype_of, element_type
@@ -341,33 +341,6 @@ def _dict(low: Lowering, node: ast.Dict) -> Abstract:
     return Structure(items, True)
 
 
-def _comprehension(low: Lowering, node: ast.ListComp) -> Abstract:
-    """Unroll a list comprehension over something of known length."""
-    if len(node.generators) != 1 or node.generators[0].ifs:
-        low.refuse("a comprehension with a condition or several loops", node, "write a loop")
-    from sciad.compiler.statements import assign
-
-    generator = node.generators[0]
-    iterable = low.evaluate(generator.iter)
-    names = {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
-    frame, prefix = low.frame, low.site_prefix
-    hidden = {n: low.env.get((frame.serial, n)) for n in names}
-    new = names - frame.names
-    frame.names |= new
-    items = []
-    for k, value in enumerate(calls.iterated(low, iterable, node)):
-        low.site_prefix = (*prefix, k)
-        assign(low, generator.target, value)
-        items.append(arrays.settled(low, low.evaluate(node.elt), node.elt))
-    low.site_prefix = prefix
-    frame.names -= new
-    for name, value in hidden.items():
-        low.env.pop((frame.serial, name), None)
-        if value is not None:
-            low.env[(frame.serial, name)] = value
-    return make_list(low, items, node)
-
-
 def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
     owner = low.evaluate(node.value)
     name = node.attr
@@ -444,7 +417,8 @@ _HANDLERS: dict[type[ast.expr], Callable[[Any, Any], Abstract]] = {
     ast.Tuple: _tuple,
     ast.List: _list,
     ast.Dict: _dict,
-    ast.ListComp: _comprehension,
+    ast.ListComp: iteration.comprehension,
+    ast.GeneratorExp: lambda low, node: iteration.Generator(node),
     ast.Attribute: _attribute,
     ast.Subscript: _subscripted,
     ast.Call: _call,

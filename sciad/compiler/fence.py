@@ -19,7 +19,6 @@ _REFUSED: dict[type[ast.AST], tuple[str, str]] = {
     ast.ClassDef: ("a class definition", "define the class outside"),
     ast.Delete: ("del", "leave the name alone; it costs nothing"),
     ast.DictComp: ("a dict comprehension", "write the dict out, its keys must be constants"),
-    ast.GeneratorExp: ("a generator expression", "use a list comprehension"),
     ast.Global: ("global", "return the value instead"),
     ast.Import: ("import", "import at the top of the module"),
     ast.ImportFrom: ("import", "import at the top of the module"),

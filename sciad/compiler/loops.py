@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sciad.compiler import arrays, indexing, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
+from sciad.compiler.iteration import Rows, rows
 from sciad.compiler.merge import (
     DIFFERENT,
     FROZEN,
@@ -44,7 +45,7 @@ def for_loop(low: Lowering, node: Any) -> None:
     """Lower `for target in iterable`."""
     iterable = low.evaluate(node.iter)
     if isinstance(iterable, Memory):
-        iterable = _elements(low, iterable, node)
+        iterable = rows(low, iterable, node)
     if isinstance(iterable, RangeOf):
         items = _known_range(iterable)
         size = sum(1 for s in node.body for _ in ast.walk(s))
@@ -55,25 +56,13 @@ def for_loop(low: Lowering, node: Any) -> None:
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
-    elif isinstance(iterable, _Rows):
+    elif isinstance(iterable, Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
         return
     else:
         values = indexing.sequence(low, iterable, node)
     _unroll(low, node, values, 0)
-
-
-@dataclass
-class _Rows:
-    """Iteration over the first axis of an array in memory."""
-
-    length: Operand
-    at: Callable[[Operand], Abstract]
-
-
-def _elements(low: Lowering, value: Memory, node: ast.For) -> _Rows:
-    return _Rows(value.shape[0], lambda i: indexing.item(low, value, (i,), node, inside=True))
 
 
 def _known_range(iterable: RangeOf) -> range | None:
