@@ -212,7 +212,7 @@ def _collected(low: Lowering, node: Any, first: Abstract) -> Abstract:
     low.bind(names["list"], Memory(made.buffer, made.offset, made.shape, made.strides, True))
     low.bind(names["count"], const(0))
     place = ast.Subscript(_name(names["list"]), _name(names["count"]), ast.Store())
-    body = [
+    body: list[ast.stmt] = [
         ast.Assign([place], node.elt),
         ast.AugAssign(ast.Name(names["count"], ast.Store()), ast.Add(), ast.Constant(1)),
     ]
@@ -250,7 +250,8 @@ def consumed(low: Lowering, kind: str, source: Generator, start: Abstract, node:
     """Run a generator expression: kind is sum, any, all, max or min."""
     number = next(_serial)
     total, first = f".total{number}", f".first{number}"
-    elt, body = source.node.elt, []
+    elt = source.node.elt
+    body: list[ast.stmt]
     store = lambda value: ast.Assign([ast.Name(total, ast.Store())], value)
     low.bind(total, {"any": const(False), "all": const(True)}.get(kind, start))
     low.bind(first, const(True))

@@ -222,7 +222,7 @@ def _cross(low, args, named, node) -> Abstract:
         first, second = multiply(x.at((i,)), y.at((j,))), multiply(x.at((j,)), y.at((i,)))
         items.append(arithmetic(low, "sub", first, second, node))
     kind = max((x.type for x in items), key=lambda k: k.rank)
-    return low.static_array(items, (3,), node, kind)
+    return arrays.listed(low, items, (3,), node, kind)
 
 
 # -- searching and sorting -----------------------------------------------------------------------

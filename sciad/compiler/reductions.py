@@ -253,7 +253,7 @@ def _unrolled(low, known: Elements, axis: int, combine, start, node) -> Abstract
         before = (*at[:axis], const(int(at[axis].value) - 1), *at[axis + 1 :])
         made[at] = combine(made.get(before, start), known.at(at))
     shape = tuple(int(n.value) for n in known.shape)
-    return low.static_array([made[at] for at in places], shape, node, start.type)
+    return arrays.listed(low, [made[at] for at in places], shape, node, start.type)
 
 
 def _scanned(low, known: Elements, axis: int, combine, start, node) -> Abstract:

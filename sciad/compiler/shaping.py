@@ -32,7 +32,7 @@ Indices = tuple[Operand, ...]
 def _array(low: Lowering, value: Abstract, node: ast.AST) -> StaticArray | Memory:
     """Take a value as an array that lies somewhere; a number as one element."""
     if is_scalar(value):
-        return low.static_array([value], (), node, value.type)
+        return arrays.listed(low, [value], (), node, value.type)
     return arrays.settled(low, whole.from_items(low, value, node), node)
 
 
@@ -120,7 +120,7 @@ def _reshaped_cells(
     if np.shares_memory(index, value.index) or not index.size:
         return StaticArray(value.cells, index)
     items = [low.cell(value.cells, int(k)) for k in index.ravel()]
-    return low.static_array(items, shape, node, value.cells.element)
+    return arrays.listed(low, items, shape, node, value.cells.element)
 
 
 def _filled_in(low: Lowering, total: Operand, sizes: list[Operand], node: ast.AST) -> Indices:

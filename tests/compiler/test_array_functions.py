@@ -364,3 +364,36 @@ def test_machine_code(program):
     weights = [np.ones(e.shape) for e in _flat(program(A.copy()))]
     run, plain = _loss(made, weights), _loss(program, weights)
     np.testing.assert_allclose(grad(run)(A), grad(plain)(A), rtol=1e-12, atol=1e-13)
+
+
+def indexed_by_a_computed_number(v):
+    k = int(v[0] * 0.0) + 1
+    made = [
+        np.cumsum(v),
+        v[[2, 0, 3]],
+        v[np.array([0, 1])],
+        np.cross(v[:3], v[1:4]),
+        np.roll(v, 2),
+        np.concatenate([v[:2], v[1:]]),
+        np.sort(v),
+        np.argsort(v) * 1.0,
+        np.where(v > 0, v, v * v),
+        np.linspace(0.0, v[0], 4),
+        np.arange(4) * v[1],
+        np.clip(v, -0.2, 0.3),
+        np.repeat(v, 2),
+        np.array([v[0], v[1]]).T.reshape(-1),
+        np.array([[v[0], v[1]], [v[2], v[3]]]).T.flatten(),
+        np.array([x * 2 for x in v]),
+        np.interp(v, np.arange(4.0) - 1.5, np.cos(v[:4])),
+        np.sum(np.outer(v, v), axis=0),
+        np.max(np.outer(v, v), axis=1),
+        v / (1.0 + v**2),
+    ]
+    return sum(np.sin(x[k]) * (1 + 0.1 * j) for j, x in enumerate(made))
+
+
+def test_small_arrays_move_to_memory(in_interpreter):
+    x = np.array([0.4, -0.3, 1.1, 0.2])
+    _agree(indexed_by_a_computed_number, x)
+    _agree(lambda v: indexed_by_a_computed_number(np.array([v[0], v[1], v[2], v[3]])), x)
