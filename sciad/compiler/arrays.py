@@ -44,6 +44,7 @@ __all__ = [
     "counted",
     "fill_cells",
     "length",
+    "listed",
     "load",
     "over",
     "owns_buffer",
@@ -126,6 +127,20 @@ def allocate(
     buffer = low.b.alloc(size, fill, "a", element)
     made = Memory(buffer, _ZERO, shape, _strides(low, shape), True, is_list)
     low.whole[buffer] = made
+    return made
+
+
+def listed(
+    low: Lowering, items: list[Operand], shape: tuple[int, ...], node: ast.AST, kind: ScalarType
+) -> StaticArray | Memory:
+    """Make an array of known small shape from its elements, in C order."""
+    made = allocate(low, tuple(map(const, shape)), "empty", node, element=kind)
+    if isinstance(made, StaticArray):
+        for k, x in enumerate(items):
+            low.env[(made.cells, k)] = low.b.cast(x, kind)
+        return made
+    for k, x in enumerate(items):
+        low.b.effect("store", made.buffer, const(k), low.b.cast(x, kind))
     return made
 
 

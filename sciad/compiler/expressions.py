@@ -15,6 +15,7 @@ from sciad.compiler import (
     complex_calls,
     complexes,
     indexing,
+    iteration,
     language,
     members,
     whole,
@@ -363,35 +364,6 @@ def _dict(low: Lowering, node: ast.Dict) -> Abstract:
     return Structure(items, True)
 
 
-def _comprehension(low: Lowering, node: ast.ListComp) -> Abstract:
-    """Unroll a list comprehension over something of known length."""
-    if len(node.generators) != 1 or node.generators[0].ifs:
-        low.refuse("a comprehension with a condition or several loops", node, "write a loop")
-    from sciad.compiler.statements import assign
-
-    generator = node.generators[0]
-    iterable = low.evaluate(generator.iter)
-    if language.is_long(iterable):
-        return language.long_list(low, node, iterable)
-    names = {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
-    frame, prefix = low.frame, low.site_prefix
-    hidden = {n: low.env.get((frame.serial, n)) for n in names}
-    new = names - frame.names
-    frame.names |= new
-    items = []
-    for k, value in enumerate(calls.iterated(low, iterable, node)):
-        low.site_prefix = (*prefix, k)
-        assign(low, generator.target, value)
-        items.append(arrays.settled(low, low.evaluate(node.elt), node.elt))
-    low.site_prefix = prefix
-    frame.names -= new
-    for name, value in hidden.items():
-        low.env.pop((frame.serial, name), None)
-        if value is not None:
-            low.env[(frame.serial, name)] = value
-    return make_list(low, items, node)
-
-
 def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
     owner = low.evaluate(node.value)
     name = node.attr
@@ -481,8 +453,8 @@ _HANDLERS: dict[type[ast.expr], Callable[[Any, Any], Abstract]] = {
     ast.Tuple: _tuple,
     ast.List: _list,
     ast.Dict: _dict,
-    ast.ListComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
+    ast.ListComp: iteration.comprehension,
+    ast.GeneratorExp: lambda low, node: iteration.Generator(node),
     ast.NamedExpr: language.walrus,
     ast.Attribute: _attribute,
     ast.Subscript: _subscripted,

@@ -305,4 +305,6 @@ def _line(function: python_types.FunctionType) -> int:
 
 def _is_library(function: Any) -> bool:
     module = getattr(function, "__module__", None) or ""
+    if module == "sciad.compiler.prelude":
+        return False
     return module.partition(".")[0] in _LIBRARIES

@@ -11,15 +11,16 @@ import copy
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing
-from sciad.compiler.ir import FLOAT, Const, Operand, const
-from sciad.compiler.merge import is_scalar, same
+from sciad.compiler import arrays, fancy, indexing, whole
+from sciad.compiler.ir import Const, Operand, const
 from sciad.compiler.values import (
     Abstract,
+    ListOf,
     Memory,
     Missing,
     RangeOf,
     Rows,
+    StaticArray,
     Structure,
     TupleOf,
 )
@@ -39,7 +40,6 @@ __all__ = [
     "iteration",
     "keyword_defaults",
     "keywords",
-    "long_list",
     "named_defaults",
     "owner",
     "starred",
@@ -284,16 +284,39 @@ def _many(n: Operand) -> bool:
     return not isinstance(n, Const) or n.value > _LONGEST_UNROLLED
 
 
-def zipped(low: Lowering, args: list[Abstract], start: Operand | None, node: ast.AST) -> Rows:
+def zipped(
+    low: Lowering,
+    args: list[Abstract],
+    start: Operand | None,
+    node: ast.AST,
+    strict: bool = False,
+) -> Rows:
     """zip, or enumerate (from `start`), of what is long."""
-    for x in args:
-        if not isinstance(x, Memory | RangeOf | Rows) or (isinstance(x, Memory) and not x.shape):
-            low.refuse(
-                "arrays and a tuple or list are run through together",
-                node,
-                "make all of them arrays, or use indices",
-            )
-    return Rows(tuple(args), start)
+    sources = tuple(_source(low, x, node) for x in args)
+    if strict:
+        first, *more = [iteration(low, x, node) for x in sources]
+        for n in more:
+            equal = low.b.compare("eq", first, n)
+            low.check(equal, "ValueError", "zip() arguments have different lengths", node)
+    return Rows(sources, start)
+
+
+def _source(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
+    """Make something whose elements are found by a computed index."""
+    if isinstance(value, Memory | RangeOf | Rows):
+        return value
+    if isinstance(value, TupleOf | ListOf):
+        value = whole.from_items(low, value, node)
+    value = arrays.settled(low, value, node)
+    if isinstance(value, StaticArray):
+        value = fancy.spilled(low, value)
+    if not isinstance(value, Memory) or not value.shape:
+        low.refuse(
+            "arrays and something that is not a sequence of numbers are run through together",
+            node,
+            "make all of them arrays, or use indices",
+        )
+    return value
 
 
 def iteration(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
@@ -322,40 +345,3 @@ def element(low: Lowering, value: Abstract, index: Operand, node: ast.AST) -> Ab
     if value.first is None:
         return TupleOf(items)
     return TupleOf((arrays.plus(low, index, value.first), *items))
-
-
-def long_list(low: Lowering, node: Any, iterable: Abstract) -> Abstract:
-    """Write a comprehension as a loop that fills a list of floats in memory."""
-    from sciad.compiler.statements import assign
-
-    n = iteration(low, iterable, node)
-    made: Any = arrays.allocate(low, (n,), "empty", node, is_list=True)
-    target = node.generators[0].target
-    names = {x.id for x in ast.walk(target) if isinstance(x, ast.Name)}
-    frame, before = low.frame, low.env
-    new = names - frame.names
-
-    def one(index: Operand) -> None:
-        low.env = dict(before)
-        frame.names |= new
-        assign(low, target, element(low, iterable, index, node))
-        x = low.evaluate(node.elt)
-        if not is_scalar(x) or x.type is not FLOAT:
-            low.refuse(
-                "a long list of something other than floats cannot be compiled",
-                node,
-                "make an array with np.zeros and fill it in a loop",
-            )
-        arrays.put(low, made, (index,), x)
-        own = {(frame.serial, name) for name in names}
-        if low.dead or not all(
-            key in own or same(v, low.env.get(key)) for key, v in before.items()
-        ):
-            low.refuse("a long comprehension changes a variable, or ends with an error", node)
-
-    try:
-        arrays.counted(low, n, one)
-    finally:
-        low.env = before
-        frame.names -= new
-    return made

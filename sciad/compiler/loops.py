@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, decisions, indexing, iteration, language, statements
+from sciad.compiler import arrays, decisions, indexing, language, ranges, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -38,6 +38,7 @@ from sciad.compiler.values import (
     Cells,
     CheckpointedRange,
     ComplexOf,
+    Elements,
     Memory,
     Missing,
     RangeOf,
@@ -59,6 +60,8 @@ _INSIDE = Missing("it is assigned inside a loop that may not run at all")
 def for_loop(low: Lowering, node: Any) -> None:
     """Lower `for target in iterable`."""
     iterable = low.evaluate(node.iter)
+    if isinstance(iterable, Elements):
+        iterable = arrays.settled(low, iterable, node)
     if isinstance(iterable, Memory) or (
         isinstance(iterable, ComplexOf) and isinstance(iterable.re, Memory)
     ):
@@ -71,7 +74,7 @@ def for_loop(low: Lowering, node: Any) -> None:
             name = node.target.id if isinstance(node.target, ast.Name) else None
             if name is None:
                 low.refuse("the target of a loop over range has to be a name", node)
-            iteration.check_jumps(low, iterable, node)
+            ranges.check_jumps(low, iterable, node)
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]

@@ -115,7 +115,6 @@ class Lowering:
         self.site_prefix: tuple = ()
         self.home = ""
         self.running: list[Value] = []  # indices of the loops around
-        self.whole: dict[Value, Any] = {}  # buffer -> the array it was made for
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
         self.calls = recursion.Calls()
         self.inputs: set[Value] = set()  # parameters of the whole program

@@ -30,7 +30,6 @@ from sciad.compiler.fingerprint import (
 from sciad.compiler.frontend import Front, abstract_tree
 from sciad.compiler.integers import LENGTH_BITS
 from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
-from sciad.compiler.kinds import dtype_of
 from sciad.compiler.labels import leaf_names
 from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
@@ -250,7 +249,8 @@ def with_results(reverse: Function, program: Function) -> Function:
 
 def _blank(kind: Any) -> str:
     if isinstance(kind, BufferType):
-        return f"np.empty(0, dtype=np.{dtype_of(kind.element)})"
+        name = "bool_" if kind.element is BOOL else kind.element.name
+        return f"np.empty(0, dtype=np.{name})"
     return {"float64": "0.0", "int64": "0", "bool": "False"}[kind.name]
 
 

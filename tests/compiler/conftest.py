@@ -87,6 +87,10 @@ class Numpy:
         return getattr(np, name)
 
     @staticmethod
+    def array(values, dtype):
+        return StrictArray(np.array(values, dtype))
+
+    @staticmethod
     def zeros(n, dtype=float):
         return StrictArray(np.zeros(n, dtype))
 
@@ -126,6 +130,11 @@ def vectorised():
 
 def run_emitted(text):
     """Execute the text of a module; returns (its function, its tape)."""
+    namespace, tape = namespace_of(text)
+    return namespace["function"], tape
+
+
+def namespace_of(text):
     text = re.sub(r"^(import|from) .*$", "", text, flags=re.M)
     plain = lambda *args, **options: lambda function: function
     tape = StrictTape()
@@ -140,7 +149,35 @@ def run_emitted(text):
         "special": scipy.special,
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
-    return namespace["function"], tape
+    return namespace, tape
+
+
+def load_in_interpreter(program, kind):
+    """Stand in for `Program.load`: the same module, in the interpreter, on strict arrays."""
+    if kind not in program.modules:
+        derived = program.derived(kind)
+        verify(derived)
+        namespace, tape = namespace_of(program.text(kind, derived))
+        strict = lambda x: StrictArray(x) if isinstance(x, np.ndarray) else x
+        plain = lambda x: x.data if isinstance(x, StrictArray) else x
+
+        def function(*args):
+            found = namespace["function"](*map(strict, args))
+            status = found[0] if isinstance(found, tuple) else found
+            assert status != 0 or not tape, "the tape is not empty"
+            tape.clear()
+            return tuple(map(plain, found)) if isinstance(found, tuple) else found
+
+        failures = namespace["FAILURES"]
+        made = types.SimpleNamespace(function=function, LAYOUT=program.layout, FAILURES=failures)
+        program.modules[kind] = made
+    return program.modules[kind]
+
+
+@pytest.fixture
+def in_interpreter(monkeypatch):
+    """Let jitted functions run as emitted Python: no time goes into machine code."""
+    monkeypatch.setattr(Program, "load", load_in_interpreter)
 
 
 class Interpreted:
