@@ -90,7 +90,7 @@ class Places:
             for value in defined(node):
                 self.home[value], self.producer[value] = region, node
             if isinstance(node, Op):
-                if node.code in ("store", "accum"):
+                if node.code in ("store", "accum", "linalg"):
                     place = (self._order[id(node)], self.loops(region))
                     self._writes.setdefault(node.args[0], []).append(place)
                 continue
@@ -118,11 +118,15 @@ class Places:
 
     def written_after(self, load: Op) -> bool:
         """Whether the element that `load` reads may be overwritten once the load has run."""
-        position = self._order[id(load)]
-        loops = self.loops(self.home[load.out])
+        return self.overwritten_after(load, load.args[0])
+
+    def overwritten_after(self, node: Op, buffer: Value) -> bool:
+        """Whether a buffer may be written to once a node has run."""
+        position = self._order[id(node)]
+        loops = self.loops(self.home[node.out])
         return any(
             order > position or any(loop in loops for loop in around)
-            for order, around in self._writes.get(load.args[0], ())
+            for order, around in self._writes.get(buffer, ())
         )
 
 
@@ -153,6 +157,9 @@ def _spread(node: Node, found: set[Value], slots: dict[object, list[bool]]) -> N
     if isinstance(node, Op):
         if node.code in ("store", "accum"):
             if node.args[2] in found:
+                found.add(node.args[0])
+        elif node.code == "linalg":
+            if node.args[1] in found:
                 found.add(node.args[0])
         elif node.code == "push":
             flags = slots.setdefault(node.attr, [False] * len(node.args))

@@ -14,6 +14,7 @@ import numpy as np
 from sciad.compiler import arrays, indexing, nested, whole
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, const
+from sciad.compiler.linear import LINEAR
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
@@ -421,4 +422,5 @@ _HANDLERS: dict[Any, Callable] = {
     np.matmul: _dot,
     np.where: _where,
     **nested.HANDLERS,
+    **LINEAR,
 }

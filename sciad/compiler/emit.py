@@ -55,6 +55,7 @@ _INFIX = {
 _ATOM = 9
 _PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call", "stop"}
 _INDENT = "    "
+HELPERS = ("dense_cholesky", "dense_det", "dense_logdet", "dense_solve", "dense_solvet")
 _LONGEST = 60
 _FACTOR = re.compile(r"[\w.]+")
 _PRODUCT = re.compile(r"[\w.]+( [*/] [\w.]+)*")
@@ -70,6 +71,7 @@ class Emitted:
     results: list[str]
     failures: list[object] = field(default_factory=list)
     uses_tape: bool = False
+    helpers: set[str] = field(default_factory=set)  # functions of `dense` that are called
 
 
 def literal(constant: Const) -> str:
@@ -117,6 +119,8 @@ class _Emitter:
             self.count(operands(node))
         self.count(function.results)
         pushes = [n for n in walk(function.body) if isinstance(n, Op) and n.code == "push"]
+        self.helpers: set[str] = set()
+        self.names.used.update(HELPERS)
         self.tapes = sorted({tape_of(n.attr) for n in pushes})
         self.uses_tape = bool(self.tapes)
         for end in map(suffix, self.tapes):
@@ -135,7 +139,7 @@ class _Emitter:
         results = [self.text(r) for r in self.function.results]
         for end in map(suffix, self.tapes):
             self.line(f"tape_free(tape{end})")
-        return Emitted(params, self.lines, results, self.failures, self.uses_tape)
+        return Emitted(params, self.lines, results, self.failures, self.uses_tape, self.helpers)
 
     # -- text ----------------------------------------------------------------------------------
     def line(self, text: str) -> None:
@@ -344,6 +348,12 @@ class _Emitter:
             if end != freed:
                 self.lines.append(f"{inner}tape_free(tape{end})")
         self.lines.append(f"{inner}return {status}{self.exit_values}")
+
+    def _linalg(self, node: Op) -> None:
+        name = f"dense_{node.attr}"
+        self.helpers.add(name)
+        inner = ", ".join(self.text(a) for a in node.args)
+        self.line(f"{self.names.of(node.out)} = {name}({inner})")
 
     # -- tape ----------------------------------------------------------------------------------
     def reserve(self, node: Loop) -> None:

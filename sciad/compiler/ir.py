@@ -19,6 +19,7 @@ Operations
     call(args) attr=(module, name)                 an elementwise function, e.g. ("math", "sin")
     alloc(n) attr="zeros"|"empty"                  a new buffer of n elements
     load(b, i)  store(b, i, x)  accum(b, i, x)     element access; accum adds in place
+    linalg(x, a, n, m) attr=name                   overwrite x; see `linear_rules`; out: success
     check(c) attr=Failure                          leave the function with a status unless c
     push(x...) attr=slot   pop() attr=slot         a frame of the tape
 """

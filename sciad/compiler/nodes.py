@@ -75,7 +75,8 @@ class Call:
         if status < 0:
             raise MemoryError("no memory for the tape of a compiled derivative")
         name, message, place = self.program.load(kind).FAILURES[status - 1]
-        exception = getattr(builtins, name, RuntimeError)
+        known: Any = np.linalg if name == "LinAlgError" else builtins
+        exception = getattr(known, name, RuntimeError)
         if not (isinstance(exception, type) and issubclass(exception, Exception)):
             exception = RuntimeError
         raise exception(message if place is None else f"{message}\n  where: {place}")

@@ -35,6 +35,8 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
     ]
     if emitted.uses_tape:
         lines += ["", f"from sciad.compiler.runtime import {_RUNTIME}"]
+    if emitted.helpers:
+        lines += ["", f"from sciad.compiler.dense import {', '.join(sorted(emitted.helpers))}"]
     lines += ["", "FAILURES = ["]
     lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
     return [*lines, "]", "", ""]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import sciad.rules
+from sciad.compiler import dense
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
 from sciad.core.source import captured
@@ -62,6 +63,11 @@ class StrictTape(dict):
         }
 
 
+def run_helper(function):
+    """Let a function of `dense` work on strict buffers."""
+    return lambda x, a, n, m: function(x.data, a.data, n, m)
+
+
 class Numpy:
     """NumPy for emitted code: new memory is strict."""
 
@@ -89,6 +95,7 @@ def run_emitted(text):
         "njit": plain,
         "carray": lambda data, n: StrictArray(data),
         **tape.functions(),
+        **{name: run_helper(getattr(dense, name)) for name in dense.__all__},
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
     return namespace["function"], tape
@@ -168,7 +175,15 @@ def interpreted_jit(monkeypatch):
         names = {n: known[n] for n in ("LAYOUT", "FAILURES")}
         return types.SimpleNamespace(function=checked, __file__=str(path), **names)
 
+    derived = program.Program.derived
+
+    def verified(self, kind):
+        made = derived(self, kind)
+        verify(made)
+        return made
+
     monkeypatch.setattr(program, "machine_code", module)
+    monkeypatch.setattr(program.Program, "derived", verified)
     return JitFunction
 
 
