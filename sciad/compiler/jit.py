@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from sciad.compiler import cache
+from sciad.compiler.dispatchers import applied
 from sciad.compiler.frontend import python_function
 from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
 from sciad.compiler.types import LeafType, leaf_type
+from sciad.core.accelerated import is_elementwise
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
@@ -66,6 +68,8 @@ class JitFunction:
 
     def __init__(self, function: Callable[..., Any]):
         root = python_function(function)
+        if is_elementwise(function):
+            root = applied(function)
         if root is None:
             raise InputError(
                 f"jit expects a Python function, not a {type(function).__name__}",

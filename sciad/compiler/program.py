@@ -268,6 +268,7 @@ class _Results:
         self.place = place
         self.scalars: list[Operand] = []
         self.buffers: list[Value] = []
+        self.seen: set[Value] = set()
         self.lengths: list[Operand] = []
 
     def layout(self, value: Abstract) -> Any:
@@ -305,10 +306,13 @@ class _Results:
     def buffer(self, value: Memory) -> Any:
         """Describe a result in memory: a fresh buffer that nothing else refers to."""
         mine = owns_buffer(self.low, value) and value.buffer not in self.buffers
+        shared = value.buffer in self.low.inputs or value.buffer in self.seen
+        self.seen.add(value.buffer)
         fresh = value if mine else copied_to_memory(self.low, value, self.place)
         self.buffers.append(fresh.buffer)
         self.lengths.extend(fresh.shape)
-        return ("list" if value.is_list else "memory", len(fresh.shape))
+        kind = ("list" if value.is_list else "memory", len(fresh.shape))
+        return (*kind, "copied") if shared else kind
 
 
 def copied_to_memory(low: Any, value: Memory, place: Any) -> Memory:
