@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache
+from sciad.compiler import border, cache
 from sciad.compiler.dispatchers import applied
 from sciad.compiler.frontend import python_function
 from sciad.compiler.nodes import Call, CallNode, plain_call
@@ -106,6 +106,22 @@ class JitFunction:
             node = CallNode(self, program, integers)
             return node.result(bind(node, *leaves))
         return Call(program, leaves, integers).value()
+
+    def _derivative(self, kind: str, args: tuple, *request: Any) -> Any:
+        """Give a gradient, Jacobian or Hessian at plain floats and arrays, or NotImplemented.
+
+        Asked by the transformations before they begin to trace.
+        """
+        signature = _plain_signature(args)
+        if signature is None:
+            return NotImplemented
+        known = self._plain.get(signature)
+        if known is None or not known.watch.holds(self.__wrapped__):
+            self._program(args, {})
+            known = self._plain.get(signature)
+        if known is None:
+            return NotImplemented
+        return getattr(border, kind)(known, args, signature, *request)
 
     # -- compilation ---------------------------------------------------------------------------
     def _program(self, args: tuple, kwargs: dict) -> tuple[Program, list[Any], list[int]]:

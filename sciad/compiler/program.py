@@ -16,6 +16,7 @@ from typing import Any
 from sciad.compiler import cache
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import over, owns_buffer, settled
+from sciad.compiler.bundle import bundle
 from sciad.compiler.emit import Emitted, emit
 from sciad.compiler.fingerprint import (
     Unknown,
@@ -47,9 +48,11 @@ from sciad.compiler.values import (
 from sciad.compiler.whole import elements
 from sciad.core.tree import TreeDef
 
-__all__ = ["Program"]
+__all__ = ["SCALAR", "Program"]
 
 _LARGE = const((1 << 62) - 1)
+#: Layout of the result of a function that returns one float.
+SCALAR = ("scalar", "float64")
 
 
 class Program:
@@ -90,7 +93,10 @@ class Program:
 
     # -- machine code --------------------------------------------------------------------------
     def compiled(self, kind: str) -> Any:
-        """Give the compiled function of one kind: value, jvp, vjp, hvp or second."""
+        """Give the compiled function of one kind: value, jvp, vjp, hvp or second.
+
+        ``"jvp8"`` and ``"hvp4"`` are those along 8 and 4 directions at once.
+        """
         module = self.modules.get(kind)
         if module is None:
             module = self.load(kind)
@@ -187,14 +193,22 @@ class Program:
         if kind == "jvp":
             return simplify(tangent(program, active))
         if kind == "vjp":
-            return simplify(adjoint(program, active))
-        if kind == "hvp":
+            return self.pullback(program, active)
+        if kind.startswith("jvp"):
+            return simplify(bundle(program, active, int(kind[3:])))
+        if kind.startswith("hvp"):
             reverse = simplify(adjoint(program, active))
             given = [p for p in reverse.params if p not in program.params]
-            moved = [*active, *given]
-            return simplify(tangent(reverse, moved))
+            return simplify(bundle(reverse, [*active, *given], int(kind[3:] or 1)))
         forward = simplify(tangent(program, active))
         return simplify(tangent(forward, active))
+
+    def pullback(self, program: Function, active: list[Value]) -> Function:
+        """Make the adjoint; where the result is one float it is returned as well."""
+        made = adjoint(program, active)
+        if self.layout == SCALAR:
+            made.body.results = program.results
+        return simplify(made)
 
     # -- text ----------------------------------------------------------------------------------
     def text(self, kind: str, program: Function) -> str:

@@ -1,4 +1,6 @@
-"""Numba's functions in followed code: one compiled node where the compiler can, else followed.
+"""Compiled functions, and Numba's, as the eager engine meets them.
+
+Numba's functions in followed code are one compiled node where the compiler can, else followed.
 
 The compiler is a floor above and imports numba; it is loaded when such a function is first met.
 """
@@ -7,7 +9,13 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["call_compiled", "install_compiler", "is_elementwise", "python_of"]
+__all__ = [
+    "call_compiled",
+    "compiled_derivative",
+    "install_compiler",
+    "is_elementwise",
+    "python_of",
+]
 
 _loader: list[Callable[[], Callable[..., Any]]] = []
 
@@ -22,6 +30,18 @@ def call_compiled(function: Any, args: tuple, kwargs: dict) -> Any:
     if not _loader:
         return NotImplemented
     return _loader[0]()(function, args, kwargs)
+
+
+def compiled_derivative(function: Any) -> Callable[..., Any] | None:
+    """Find what gives derivatives of a compiled function at plain numbers and arrays.
+
+    It is called as ``derivative("gradient" | "jacobian" | "hessian", args, *request)`` and may give
+    NotImplemented.
+    """
+    if not type(function).__module__.startswith("sciad."):
+        return None
+    found = getattr(function, "_derivative", None)
+    return found if callable(found) else None
 
 
 def is_elementwise(function: Any) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sciad.core.accelerated import compiled_derivative
+from sciad.core.debugging import is_watching
 from sciad.core.errors import InputError
 from sciad.core.holomorphic import check_complex, check_holomorphic
 from sciad.core.running import ArgNums, Arguments, ForwardRun, ReverseRun, check_request, name_of
@@ -77,8 +79,14 @@ def jacobian(
     if chunk is not None and not (isinstance(chunk, int | np.integer) and chunk > 0):
         raise InputError(f"jacobian: chunk must be a positive int, not {chunk!r}")
 
+    quick = None if has_aux or holomorphic or chunk else compiled_derivative(fun)
+
     @functools.wraps(fun)
     def matrix(*args: Any, **kwargs: Any) -> Any:
+        if quick is not None and not kwargs and not is_watching():
+            found = quick("jacobian", args, argnums, mode)
+            if found is not NotImplemented:
+                return found
         arguments = Arguments(fun, args, kwargs, argnums, "jacobian")
         if holomorphic:
             check_complex(arguments.leaves, arguments.paths(), "jacobian", "argument")

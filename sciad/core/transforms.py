@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.debugging import note_cut
+from sciad.core.accelerated import compiled_derivative
+from sciad.core.debugging import is_watching, note_cut
 from sciad.core.dispatch import call
 from sciad.core.errors import InputError
 from sciad.core.holomorphic import check_complex, check_holomorphic
@@ -109,9 +110,14 @@ def value_and_grad(
     (np.float64(15.0), {'a': 5.0, 'x': array([ 6., 12.])})
     """
     check_request(fun, argnums, "grad")
+    quick = None if has_aux or holomorphic else compiled_derivative(fun)
 
     @functools.wraps(fun)
     def gradient(*args: Any, **kwargs: Any) -> Any:
+        if quick is not None and not kwargs and not is_watching():
+            found = quick("gradient", args, argnums)
+            if found is not NotImplemented:
+                return found
         arguments = Arguments(fun, args, kwargs, argnums, "grad")
         if holomorphic:
             check_complex(arguments.leaves, arguments.paths(), "grad", "argument")
@@ -209,7 +215,19 @@ def hessian(
            [2., 0.]])
     """
     first = grad(fun, argnums, has_aux, holomorphic)
-    return jacobian(first, argnums, mode="forward", has_aux=has_aux, holomorphic=holomorphic)
+    matrix = jacobian(first, argnums, mode="forward", has_aux=has_aux, holomorphic=holomorphic)
+    quick = None if has_aux or holomorphic else compiled_derivative(fun)
+    if quick is None:
+        return matrix
+
+    @functools.wraps(fun)
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        found = NotImplemented
+        if not kwargs and not is_watching():
+            found = quick("hessian", args, argnums)
+        return matrix(*args, **kwargs) if found is NotImplemented else found
+
+    return compiled
 
 
 def hvp(
