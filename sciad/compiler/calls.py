@@ -29,6 +29,7 @@ from sciad.compiler import (
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const
 from sciad.compiler.kinds import converted, dtype_argument, element_type
+from sciad.compiler.linear import LINEAR
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
@@ -500,4 +501,5 @@ _HANDLERS: dict[Any, Callable] = {
     np.nonzero: _where,
     np.flatnonzero: _flat_nonzero,
     np.add.at: _add_at,
+    **LINEAR,
 }

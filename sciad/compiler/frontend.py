@@ -26,7 +26,16 @@ from sciad.compiler.lower import Frame, Lowering, Restart
 from sciad.compiler.recursion import close, unrolled
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
-from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
+from sciad.compiler.values import (
+    Abstract,
+    Derivative,
+    Missing,
+    Object,
+    Pythonic,
+    Structure,
+    TupleOf,
+)
+from sciad.core.accelerated import is_elementwise, python_of
 from sciad.core.errors import CompileError, SciadError, user_location
 from sciad.core.source import captured, source_of
 from sciad.core.tree import TreeDef, flatten
@@ -54,7 +63,7 @@ def python_function(value: Any) -> python_types.FunctionType | None:
     """Find the Python function behind a function, a Numba dispatcher or a jitted function."""
     if isinstance(value, python_types.FunctionType):
         return value
-    inner = getattr(value, "py_func", None) or (
+    inner = python_of(value) or (
         getattr(value, "__wrapped__", None) if type(value).__module__.startswith("sciad.") else None
     )
     return inner if isinstance(inner, python_types.FunctionType) else None
@@ -174,8 +183,10 @@ class Front:
         if function is None:
             return None
         items = entry.items
-        if function is not value and isinstance(items.get("py_func"), Structure):
-            items = items["py_func"].items
+        for attribute in ("py_func", "__wrapped__"):
+            if function is not value and isinstance(items.get(attribute), Structure):
+                items = items[attribute].items
+                break
         return Pythonic(function, items, path)
 
     # -- names ---------------------------------------------------------------------------------
@@ -192,7 +203,8 @@ class Front:
         if function is not None or name not in target.captured:
             self.dependencies[Dependency(target.path, name, value)] = None
         if function is not None and not _is_library(function):
-            return self.function(value, function, (*target.path, name))
+            made = self.function(value, function, (*target.path, name))
+            return Derivative("elementwise", made) if is_elementwise(value) else made
         entry = target.captured.get(name)
         if isinstance(entry, Structure) and isinstance(value, functools.partial):
             return members.partial_of(self, target, name, value, entry)

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache, writes
+from sciad.compiler import cache, jacobians, writes
 from sciad.compiler.border import is_integer_array, run_time_arrays
 from sciad.compiler.direct import Direct
+from sciad.compiler.dispatchers import applied
 from sciad.compiler.explain import explanation
 from sciad.compiler.fallback import Fallback
 from sciad.compiler.frontend import python_function
@@ -29,6 +30,7 @@ from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
 from sciad.compiler.tapemeter import tape_slots
 from sciad.compiler.types import LeafType, leaf_type
+from sciad.core.accelerated import is_elementwise
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
@@ -78,6 +80,8 @@ class JitFunction:
 
     def __init__(self, function: Callable[..., Any], *, fallback: bool = False):
         root = python_function(function)
+        if is_elementwise(function):
+            root = applied(function)
         if root is None:
             raise InputError(
                 f"jit expects a Python function, not a {type(function).__name__}",
@@ -146,6 +150,22 @@ class JitFunction:
         given = tuple(_INTEGER if _is_integer(a) else a for a in given)
         writes.give_back(flatten((given, captured(self.__wrapped__)))[0], content)
         return result
+
+    def _derivative(self, kind: str, args: tuple, *request: Any) -> Any:
+        """Give a Jacobian or Hessian at plain floats and arrays, or NotImplemented.
+
+        Asked by the transformations before they begin to trace.
+        """
+        signature = _plain_signature(args)
+        if signature is None or any(type(kind) is tuple for kind in signature):
+            return NotImplemented
+        known = self._plain.get(signature)
+        if known is None or not known.watch.holds(self.__wrapped__):
+            self._program(args, {})
+            known = self._plain.get(signature)
+        if known is None:
+            return NotImplemented
+        return getattr(jacobians, kind)(known, args, signature, *request)
 
     # -- compilation ---------------------------------------------------------------------------
     def direct(self, argnums: Any) -> Direct:

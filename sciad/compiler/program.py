@@ -17,6 +17,7 @@ from sciad.compiler import cache, writes
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import _strides, over, owns_buffer, settled
 from sciad.compiler.border import RunTimeArray
+from sciad.compiler.bundle import bundle
 from sciad.compiler.emit import Emitted, emit
 from sciad.compiler.fingerprint import (
     Unknown,
@@ -51,9 +52,11 @@ from sciad.compiler.values import (
 from sciad.compiler.whole import elements
 from sciad.core.tree import TreeDef
 
-__all__ = ["Program"]
+__all__ = ["SCALAR", "Program"]
 
 _LARGE = const((1 << 62) - 1)
+#: Layout of the result of a function that returns one float.
+SCALAR = ("scalar", "float64")
 
 
 class Program:
@@ -95,7 +98,10 @@ class Program:
 
     # -- machine code --------------------------------------------------------------------------
     def compiled(self, kind: str) -> Any:
-        """Give the compiled function of one kind: value, jvp, vjp, hvp or second."""
+        """Give the compiled function of one kind: value, jvp, vjp, hvp or second.
+
+        ``"jvp8"`` and ``"hvp4"`` are those along 8 and 4 directions at once.
+        """
         module = self.modules.get(kind)
         if module is None:
             module = self.load(kind)
@@ -209,13 +215,22 @@ class Program:
             return simplify(adjoint(program, active))
         if kind == "grad":
             return simplify(with_results(adjoint(program, active), program))
-        if kind == "hvp":
+        if kind.startswith("jvp"):
+            return simplify(bundle(program, active, int(kind[3:])))
+        if kind.startswith("hvp"):
             reverse = simplify(adjoint(program, active))
             given = [p for p in reverse.params if p not in program.params]
             moved = [*active, *(given[-len(active) :] if bits else given)]
-            return simplify(tangent(reverse, moved))
+            return simplify(bundle(reverse, moved, int(kind[3:] or 1)))
         forward = simplify(tangent(program, active))
         return simplify(tangent(forward, active))
+
+    def pullback(self, program: Function, active: list[Value]) -> Function:
+        """Make the adjoint; where the result is one float it is returned as well."""
+        made = adjoint(program, active)
+        if self.layout == SCALAR:
+            made.body.results = program.results
+        return simplify(made)
 
     # -- text ----------------------------------------------------------------------------------
     def text(self, kind: str, program: Function) -> str:
@@ -347,6 +362,7 @@ class _Results:
         self.place = place
         self.scalars: list[Operand] = []
         self.buffers: list[Value] = []
+        self.seen: set[Value] = set()
         self.lengths: list[Operand] = []
 
     def layout(self, value: Abstract) -> Any:
@@ -381,12 +397,15 @@ class _Results:
     def buffer(self, value: Memory) -> Any:
         """Describe a result in memory: a fresh buffer that nothing else refers to."""
         mine = owns_buffer(self.low, value) and value.buffer not in self.buffers
+        shared = value.buffer in self.low.inputs or value.buffer in self.seen
+        self.seen.add(value.buffer)
         fresh = value if mine else copied_to_memory(self.low, value, self.place)
         self.buffers.append(fresh.buffer)
         self.lengths.extend(fresh.shape)
         kind = value.buffer.type.element
         more = () if kind is FLOAT else (kind.name,)
-        return ("list" if value.is_list else "memory", len(fresh.shape), *more)
+        copied = ("copied",) if shared else ()
+        return ("list" if value.is_list else "memory", len(fresh.shape), *copied, *more)
 
 
 def copied_to_memory(low: Any, value: Memory, place: Any) -> Memory:

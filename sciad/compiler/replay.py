@@ -55,7 +55,8 @@ _GAIN = 0.85
 _MOST_TRIED = 6
 _LARGEST = 5000
 _WRITES = ("store", "accum")
-_ONCE = ("push", "pop", "invoke")  # frames lie on the tape in the order of the first run
+#: Frames lie on the tape in the order of the first run; `linalg` writes to several buffers.
+_ONCE = ("push", "pop", "invoke", "linalg")
 
 
 @dataclass(eq=False)

@@ -27,6 +27,7 @@ from sciad.compiler.ir import (
     const,
     walk,
 )
+from sciad.compiler.linear_rules import tangent_of
 from sciad.compiler.partials import partial
 from sciad.core.errors import CompileError
 
@@ -97,7 +98,7 @@ class _Tangent:
         self.dual: dict[Value, Operand] = {}
         ops = [n for n in walk(function.body) if isinstance(n, Op)]
         self.producer = {n.outs[0]: n for n in ops if len(n.outs) == 1}
-        self.written = {n.args[0] for n in ops if n.code in ("store", "accum")}
+        self.written = {n.args[0] for n in ops if n.code in ("store", "accum", "linalg")}
         self.b = Builder()
 
     def run(self) -> Function:
@@ -309,6 +310,11 @@ class _Tangent:
         buffer, index, value = node.args
         if self.of(buffer) is not None and self.of(value) is not None:
             self.b.effect("accum", self.of(buffer), index, self.of(value))
+
+    def _linalg(self, node: Op) -> None:
+        dual = self.of(node.args[0])
+        if dual is not None:
+            tangent_of(self.b, node, dual, self.of(node.args[1]))
 
     def frame_of(self, node: Op) -> tuple[object, str]:
         """Slot of the duals of what a push or pop moves."""

@@ -16,7 +16,7 @@ import scipy.special
 
 import sciad.compiler.program as programs
 import sciad.rules
-from sciad.compiler import jit
+from sciad.compiler import dense, jit
 from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
@@ -78,6 +78,11 @@ class StrictTape(dict):
             "tape_grow": grow,
             "tape_free": lambda tape: self.rooms.pop(tape, None),
         }
+
+
+def run_helper(function):
+    """Let a function of `dense` work on strict buffers."""
+    return lambda x, a, n, m: function(x.data, a.data, n, m)
 
 
 class Numpy:
@@ -147,6 +152,7 @@ def namespace_of(text):
         **tape.functions(),
         **vectorised(),
         "special": scipy.special,
+        **{name: run_helper(getattr(dense, name)) for name in dense.__all__},
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
     return namespace, tape
@@ -287,7 +293,15 @@ def interpreted_jit(monkeypatch):
         names = {n: known[n] for n in ("LAYOUT", "FAILURES")}
         return types.SimpleNamespace(function=checked, __file__=str(path), **names)
 
+    derived = program.Program.derived
+
+    def verified(self, kind):
+        made = derived(self, kind)
+        verify(made)
+        return made
+
     monkeypatch.setattr(program, "machine_code", module)
+    monkeypatch.setattr(program.Program, "derived", verified)
     return JitFunction
 
 
