@@ -239,9 +239,11 @@ def _enumerate(low, args, named, node) -> Abstract:
 
 
 def _zip(low, args, named, node) -> Abstract:
+    strict = named.pop("strict", const(False))
     if any(map(language.is_long, args)) and not named:
+        if strict != const(False):
+            low.refuse("zip of arrays with strict=True", node, "compare the lengths before")
         return language.zipped(low, args, None, node)
-    named.pop("strict", None)
     columns = [iterated(low, a, node) for a in args]
     if named or len({len(c) for c in columns}) > 1:
         low.refuse("zip of sequences of different lengths", node)

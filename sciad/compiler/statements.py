@@ -19,6 +19,7 @@ from sciad.compiler.ir import (
     Value,
     const,
 )
+from sciad.compiler.joins import gathered
 from sciad.compiler.loops import for_loop, while_loop
 from sciad.compiler.merge import (
     DIFFERENT,
@@ -32,7 +33,6 @@ from sciad.compiler.merge import (
     same,
     storages,
 )
-from sciad.compiler.joins import gathered
 from sciad.compiler.moving import memories, now, read_only
 from sciad.compiler.types import join
 from sciad.compiler.values import (

@@ -88,5 +88,3 @@ def give_back(leaves: list[Any], content: dict[int, Any]) -> None:
     """Write the new content into the arrays of the caller."""
     for k, new in content.items():
         leaves[k][...] = new
-
-
