@@ -221,14 +221,20 @@ class Front:
         known = self.captures.get(id(function))
         if known is not None:
             return known
-        leaves, treedef = flatten(captured(function))
+        inside = captured(function)
+        numbers = {k: v for k, v in inside.items() if _is_default_number(k, v)}
+        leaves, treedef = flatten({k: v for k, v in inside.items() if k not in numbers})
         if leaves:
             return Missing(
                 f"{function.__qualname__} captures numbers, which a call through its module "
                 "hides: import the function by name"
             )
         items = abstract_tree(treedef, lambda: Missing("a captured number"))
-        made = Pythonic(function, getattr(items, "items", {}), path)
+        names: dict[str, Abstract] = dict(getattr(items, "items", {}))
+        for key, number in numbers.items():  # a literal, compared when the program is used again
+            names[key] = const(number)
+            self.dependencies[Dependency(path, key, number)] = None
+        made = Pythonic(function, names, path)
         self.captures[id(function)] = made
         return made
 
@@ -305,6 +311,10 @@ class Front:
             where=f"{code.co_filename}:{code.co_firstlineno}",
             hint=OTHERWISE,
         )
+
+
+def _is_default_number(name: str, value: Any) -> bool:
+    return name.startswith("__default__.") and type(value) is float
 
 
 def _line(function: python_types.FunctionType) -> int:

@@ -88,10 +88,8 @@ def _is_errstate(item: ast.withitem) -> bool:
     if not isinstance(made, ast.Call) or made.args or item.optional_vars is not None:
         return False
     name = made.func.attr if isinstance(made.func, ast.Attribute) else None
-    quiet = all(
-        isinstance(k.value, ast.Constant) and k.value.value in _QUIET for k in made.keywords
-    )
-    return name == "errstate" and quiet
+    modes = [k.value.value if isinstance(k.value, ast.Constant) else None for k in made.keywords]
+    return name == "errstate" and all(mode in _QUIET for mode in modes)
 
 
 def _case(case: ast.match_case, name: str, rest: list[ast.stmt], node: ast.Match) -> list | None:
@@ -144,7 +142,7 @@ def delete(low: Lowering, node: ast.Delete) -> None:
 
 
 def walrus(low: Lowering, node: ast.NamedExpr) -> Abstract:
-    """Name := value."""
+    """Lower `name := value`."""
     value = arrays.settled(low, low.evaluate(node.value), node)
     low.bind(node.target.id, value)
     return value
@@ -156,7 +154,7 @@ def starred(target: ast.Tuple | ast.List) -> bool:
 
 
 def assign_starred(low: Lowering, target: ast.Tuple | ast.List, value: Abstract) -> None:
-    """first, *rest = value."""
+    """Lower `first, *rest = value`."""
     from sciad.compiler.expressions import make_list
     from sciad.compiler.statements import assign
 
@@ -195,8 +193,8 @@ def text_of(node: ast.expr) -> str:
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            part.value if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"  # type: ignore[attr-defined]
-            for part in node.values
+            f"{{{ast.unparse(p.value)}}}" if isinstance(p, ast.FormattedValue) else text_of(p)
+            for p in node.values
         )
     return ast.unparse(node)
 
@@ -320,7 +318,7 @@ def _source(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
 
 
 def iteration(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
-    """Number of elements of a long iterable."""
+    """Give the number of elements of a long iterable."""
     if isinstance(value, Memory):
         return value.shape[0]
     if isinstance(value, Rows):

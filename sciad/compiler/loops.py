@@ -382,9 +382,9 @@ def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
         outs += [made[k] for k in moving]
         left = [x if k in moving else starts[k] for k, x in enumerate(made)]
         env[key] = rebuild(value, attempt.after, iter(left), env)
-        if not runs and key in plan.carried:
-            if not all(m.writable for m in memories(base[key], base)):
-                read_only(env, key)
+        known = memories(base[key], base) if key in plan.carried else []
+        if not runs and not all(m.writable for m in known):
+            read_only(env, key)
     attempt.region.results = tuple(results)
     for key, value in attempt.after.items():
         if isinstance(value, Missing) and value.demand is not None:

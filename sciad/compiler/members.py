@@ -58,7 +58,7 @@ def member(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstract:
     place = f"{home.__qualname__}.{name}"
     if isinstance(found, property):
         getter = _function(low, found.fget, home, f"{place}.fget", node)
-        return low.call(getter, [owner], {}, node)  # type: ignore[arg-type]
+        return low.call(getter, [owner], {}, node)
     if isinstance(found, staticmethod):
         return _function(low, found.__func__, home, place, node)
     if isinstance(found, types.FunctionType):

@@ -76,7 +76,7 @@ def now() -> int:
 
 # -- values that hold arrays ---------------------------------------------------------------------
 def mapped(value: Abstract, change: Callable[[Memory], Memory]) -> Abstract:
-    """Replace the arrays in memory that a value holds; elements of lists stand in the environment."""
+    """Replace the arrays in memory that a value holds; those of lists are in the environment."""
     if isinstance(value, Memory):
         return change(value)
     if isinstance(value, TupleOf):
@@ -272,7 +272,7 @@ def dense(low: Lowering, view: Memory) -> bool:
 
 
 def count_of(low: Lowering, view: Memory) -> Operand:
-    """Number of elements."""
+    """Multiply the lengths of a view."""
     total: Operand = _ONE
     for n in view.shape:
         total = arrays.times(low, total, n)
