@@ -193,7 +193,9 @@ class _Blocking:
             for stage in plan.stages:
                 parts.arguments(stage)
                 for call in stage:
+                    self.b.location = call.location
                     self.b.effect("map", *parts.blocks_of(call), count, attr=_entry(call))
+            self.b.location = loop.location
             rest = parts.rest(self.region(loop.body), params)
             body.nodes.append(rest)
             body.results = rest.outs
@@ -244,15 +246,16 @@ class _Parts:
 
     def arguments(self, stage: list[Op]) -> None:
         """Write the loop that computes what the functions of a stage are applied to."""
-        wanted = {a: None for call in stage for a in _entry_args(call)}
-        wanted = {a: None for a in wanted if not self.taken_out(a)}
+        wanted = {a: call for call in stage[::-1] for a in _entry_args(call)}
+        wanted = {a: call for a, call in wanted.items() if not self.taken_out(a)}
         if not wanted:
             return
         index = Value(self.loop.index.name, INT)
         with self.b.inside(Region()) as body:
             place = self.place(index)
             copies: dict[Operand, Operand] = {self.loop.index: index}
-            for arg in wanted:
+            for arg, call in wanted.items():
+                self.b.location = call.location
                 self.b.effect("store", self.held[arg], place, self.copy(arg, copies, place))
         loop = _changed(
             self.loop,

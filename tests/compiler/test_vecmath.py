@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import mpmath
+import numba
 import numpy as np
 import pytest
 
 from sciad.compiler import cache, jit
-from sciad.compiler.vecmath import BLOCK, CATALOGUE
+from sciad.compiler.vecmath import BLOCK, CATALOGUE, kernels
 from sciad.compiler.vecmath.kernels import loop_of
 
 ENTRIES = {entry.name: entry for entry in CATALOGUE.values()}
@@ -271,3 +272,14 @@ def test_loops_survive_clearing_the_cache(monkeypatch, tmp_path):
     cache.cache_clear()
     assert f(x) == before
     assert loop_of("exp").address == kept
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_extrema_are_those_of_numpy(own, monkeypatch):
+    monkeypatch.setattr(kernels, "_HAS_EXTREMA", own)
+    larger, smaller = kernels._extremum("maximum"), kernels._extremum("minimum")
+    both = numba.njit(lambda x, y: (larger(x, y), smaller(x, y)))
+    for x in (0.0, 1.0, -2.0, np.nan, np.inf, -np.inf):
+        for y in (0.0, 1.0, -2.0, np.nan, np.inf, -np.inf):
+            expected = np.maximum(x, y), np.minimum(x, y)
+            assert np.array_equal(both(x, y), expected, equal_nan=True)

@@ -30,6 +30,7 @@ __all__ = ["loop_of", "vec_block", "vec_maximum", "vec_minimum"]
 _BLOCK_TYPE = types.Array(types.float64, 1, "C")
 _ENTRIES = {entry.name: entry for entry in CATALOGUE.values()}
 _PREFIX = "vec_"
+_HAS_EXTREMA = binding.llvm_version_info >= (18, 0, 0)
 
 
 @intrinsic
@@ -54,10 +55,18 @@ def vec_block(typingctx):
 
 
 def _extremum(name: str) -> Any:
-    """Make np.maximum or np.minimum of two floats: nan if either is, in one instruction or two."""
+    """Make np.maximum or np.minimum of two floats: nan if either is.
+
+    LLVM's own has vector instructions, also where it folds an array; x86 has it since version 17.
+    """
+    better = {"maximum": ">", "minimum": "<"}[name]
 
     def generate(context, builder, signature, args):
         double = llvm.DoubleType()
+        if not _HAS_EXTREMA:
+            x, y = args
+            chosen = builder.select(builder.fcmp_ordered(better, x, y), x, y)
+            return builder.select(builder.fcmp_unordered("uno", x, y), builder.fadd(x, y), chosen)
         kind = llvm.FunctionType(double, [double, double])
         function = builder.module.declare_intrinsic(f"llvm.{name}", [double], kind)
         return builder.call(function, args)
