@@ -115,6 +115,7 @@ class _Emitter:
         for node in walk(function.body):
             self.count(operands(node))
         self.count(function.results)
+        self.counters = {n.index for n in walk(function.body) if isinstance(n, Loop)}
         codes = {n.code for n in walk(function.body) if isinstance(n, Op)}
         self.uses_tape = "push" in codes
 
@@ -310,16 +311,24 @@ class _Emitter:
         size = self.text(node.args[0])
         self.line(f"{self.names.of(node.out)} = np.{node.attr}({size}{element})")
 
+    def place(self, index: Operand) -> str:
+        """Source of an index; unsigned, or else Numba counts from the end at each access."""
+        shown = self.text(index)
+        return (
+            shown if isinstance(index, Const) or index in self.counters else f"np.uint64({shown})"
+        )
+
     def _load(self, node: Op) -> None:
-        buffer, index = (self.text(a) for a in node.args)
+        buffer, index = self.text(node.args[0]), self.place(node.args[1])
         self.line(f"{self.names.of(node.out)} = {buffer}[{index}]")
 
     def _store(self, node: Op) -> None:
-        buffer, index, value = (self.text(a) for a in node.args)
-        self.line(f"{buffer}[{index}] = {value}")
+        buffer, index = self.text(node.args[0]), self.place(node.args[1])
+        self.line(f"{buffer}[{index}] = {self.text(node.args[2])}")
 
     def _accum(self, node: Op) -> None:
-        buffer, index, value = (self.text(a) for a in node.args)
+        buffer, index = self.text(node.args[0]), self.place(node.args[1])
+        value = self.text(node.args[2])
         if value.startswith("-") and value[1:].isidentifier():
             self.line(f"{buffer}[{index}] -= {value[1:]}")
         else:

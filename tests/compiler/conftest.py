@@ -147,4 +147,4 @@ def cache_of_tests(tmp_path_factory):
 @pytest.fixture(scope="session")
 def emitted():
     """Return what executes the text of a module in the interpreter."""
-    return types.SimpleNamespace(run=run_emitted)
+    return types.SimpleNamespace(run=run_emitted, strict=StrictArray)
