@@ -370,15 +370,16 @@ class _Emitter:
         self.tables.append(f"{name} = np.array({list(values)!r}, dtype=np.{dtype})")
 
     def _load(self, node: Op) -> None:
-        buffer, index = (self.text(a) for a in node.args)
+        buffer, index = self.text(node.args[0]), self.text(node.args[1])
         self.line(f"{self.names.of(node.out)} = {buffer}[{index}]")
 
     def _store(self, node: Op) -> None:
-        buffer, index, value = (self.text(a) for a in node.args)
-        self.line(f"{buffer}[{index}] = {value}")
+        buffer, index = self.text(node.args[0]), self.text(node.args[1])
+        self.line(f"{buffer}[{index}] = {self.text(node.args[2])}")
 
     def _accum(self, node: Op) -> None:
-        buffer, index, value = (self.text(a) for a in node.args)
+        buffer, index = self.text(node.args[0]), self.text(node.args[1])
+        value = self.text(node.args[2])
         if value.startswith("-") and value[1:].isidentifier():
             self.line(f"{buffer}[{index}] -= {value[1:]}")
         else:

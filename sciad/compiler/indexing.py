@@ -511,6 +511,11 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
 
 def unpacked(low: Lowering, value: Abstract, n: int, node: ast.AST) -> list[Abstract]:
     """Items of a value that is unpacked into n targets."""
+    value = settled(low, value, node)
+    if isinstance(value, Memory) and value.shape and not isinstance(value.shape[0], Const):
+        fits = low.b.compare("eq", value.shape[0], const(n))
+        low.check(fits, "ValueError", f"an array is unpacked that has not length {n}", node)
+        return [item(low, value, (const(k),), node, inside=True) for k in range(n)]
     items = sequence(low, value, node)
     if len(items) != n:
         low.refuse(f"{len(items)} values are unpacked into {n} names", node)

@@ -308,4 +308,4 @@ def interpreted_jit(monkeypatch):
 @pytest.fixture(scope="session")
 def emitted():
     """Return what executes the text of a module in the interpreter."""
-    return types.SimpleNamespace(run=run_emitted)
+    return types.SimpleNamespace(run=run_emitted, strict=StrictArray)
