@@ -297,9 +297,13 @@ def _zip(low, args, named, node) -> Abstract:
     if any(map(language.is_long, args)) and not named:
         return language.zipped(low, args, None, node, strict == const(True))
     columns = [iterated(low, a, node) for a in args]
-    if named or len({len(c) for c in columns}) > 1:
-        low.refuse("zip of sequences of different lengths", node)
-    return TupleOf(tuple(TupleOf(row) for row in zip(*columns, strict=True)))
+    if named or (strict != const(False) and len({len(c) for c in columns}) > 1):
+        low.refuse(
+            "zip of sequences of different lengths",
+            node,
+            "cut the longer one to the length of the shorter one first",
+        )
+    return TupleOf(tuple(TupleOf(row) for row in zip(*columns, strict=False)))
 
 
 def _reversed(low, args, named, node) -> Abstract:

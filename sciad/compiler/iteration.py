@@ -129,6 +129,7 @@ def _collected(low: Lowering, node: Any, first: Abstract) -> Abstract:
     if len(node.generators) > 1:
         low.refuse("a comprehension with several loops of unknown length", node, "write the loops")
     generator = node.generators[0]
+    first = language.source(low, first, node)
     length = language.iteration(low, first, node)
     shape, kind = _item_shape(low, node, first)
     if shape and generator.ifs:

@@ -42,6 +42,7 @@ __all__ = [
     "keywords",
     "named_defaults",
     "owner",
+    "source",
     "starred",
     "text_of",
     "walrus",
@@ -290,7 +291,7 @@ def zipped(
     strict: bool = False,
 ) -> Rows:
     """zip, or enumerate (from `start`), of what is long."""
-    sources = tuple(_source(low, x, node) for x in args)
+    sources = tuple(source(low, x, node) for x in args)
     if strict:
         first, *more = [iteration(low, x, node) for x in sources]
         for n in more:
@@ -299,7 +300,7 @@ def zipped(
     return Rows(sources, start)
 
 
-def _source(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
+def source(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
     """Make something whose elements are found by a computed index."""
     if isinstance(value, Memory | RangeOf | Rows):
         return value

@@ -24,6 +24,7 @@ from numba.core.typed_passes import NativeLowering
 __all__ = ["TAPE_SCOPE", "cfunc", "njit", "scopes_of"]
 
 _DOMAIN = "sciad"
+_PLAIN = (types.float64, types.int64)
 TAPE_SCOPE = "sciad tape"
 
 
@@ -66,8 +67,8 @@ class _Lower(Lower):
         """Address of an element, None if the access is not of the simple kind."""
         kind, place = self.typeof(array.name), self.typeof(index.name)
         flat = isinstance(kind, types.Array) and kind.ndim == 1 and kind.layout == "C"
-        if not flat or not isinstance(place, types.Integer):
-            return None
+        if not flat or kind.dtype not in _PLAIN or not isinstance(place, types.Integer):
+            return None  # bools are bytes in memory
         header = self.context.make_array(kind)(self.context, self.builder, self.loadvar(array.name))
         number = self.context.cast(self.builder, self.loadvar(index.name), place, types.intp)
         return self.builder.gep(header.data, [number], inbounds=True)

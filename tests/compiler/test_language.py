@@ -291,7 +291,6 @@ def _resident():
         (lambda x: (lambda a, *, b: a)(x), "lacks the argument 'b'"),
         (lambda x: (lambda a, b: a)(x, **{"a": x}), "unexpected argument 'a'"),
         (lambda x: SPRING.nothing(x), "no attribute 'nothing'"),
-        (lambda x: sum([2 * k for k in range(int(x))]) * x, "other than floats"),
     ],
 )
 def test_refusals(fun, words):

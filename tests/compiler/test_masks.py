@@ -227,15 +227,9 @@ def test_a_wrong_number_of_values(in_interpreter):
         jit(wrong_count)(X, MASK)
 
 
-def into_the_argument(x):
-    x[x > 0] = 0.0
-    return x
-
-
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        (into_the_argument, "belongs to the caller"),
         (lambda x: x[x], "array of floats"),
         (lambda x: [x, x][np.array([0])], "not an array"),
     ],
