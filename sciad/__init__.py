@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 import sciad.rules as _rules  # registers the rules
+from sciad.core.accelerated import install_compiler
 from sciad.core.apply import bind
 from sciad.core.authoring import rule
 from sciad.core.checkpoint import checkpoint
@@ -67,6 +68,8 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+install_compiler(lambda: importlib.import_module("sciad.compiler.dispatchers").call_dispatcher)
 
 _SUBPACKAGES = ("ode", "fit")
 _COMPILER = ("cache_clear", "jit", "sparsity")

@@ -35,6 +35,7 @@ from sciad.compiler.ir import (
     const,
     walk,
 )
+from sciad.compiler.linear_rules import Saved, adjoint_of
 from sciad.compiler.partials import partial
 from sciad.compiler.recall import Recall
 from sciad.compiler.replay import Replays, around_checkpoints, best
@@ -126,6 +127,7 @@ class _Adjoint:
         self.mirrors: dict[int, Region] = {}
         self.indices: dict[Value, Value] = {}
         self.live: dict[Operand, Operand] = {}  # cotangent -> whether control came to its use
+        self.saved = Saved(self.places, self.body)
         pops = [n for n in walk(self.body) if isinstance(n, Op) and n.code == "pop"]
         self.frames = {n.attr: [k for k, o in enumerate(n.outs) if o in self.varied] for n in pops}
         chosen = replayed | around_checkpoints(self.body)
@@ -478,6 +480,13 @@ class _Adjoint:
         if buffer in self.varied and isinstance(value, Value) and value in self.varied:
             bar = self.b.load(self.shadow(buffer), index, f"{value.name}_bar")
             self.add(cotangents, value, bar)
+
+    def _linalg(self, node: Op, cotangents: Cotangents) -> None:
+        buffer, matrix = node.args[:2]
+        if buffer in self.varied:
+            bar = self.shadow(matrix) if matrix in self.varied else None
+            kept = lambda known, n, m: self.saved(self.b, node, known, n, m)
+            adjoint_of(self.b, node, self.shadow(buffer), bar, kept)
 
     # the reversed program meets the pop first: it pushes the cotangents of what was popped
     def _pop(self, node: Op, cotangents: Cotangents) -> None:

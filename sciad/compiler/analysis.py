@@ -112,7 +112,7 @@ class Places:
             for value in defined(node):
                 self.home[value], self.producer[value] = region, node
             if isinstance(node, Op):
-                if node.code in ("store", "accum") and id(node) not in self._without:
+                if node.code in ("store", "accum", "linalg") and id(node) not in self._without:
                     place = self._order[id(node)], self.loops(region), self.root(region)
                     self._writes.setdefault(node.args[0], []).append(place)
                 elif node.code == "invoke":
@@ -149,12 +149,16 @@ class Places:
 
     def written_after(self, load: Op) -> bool:
         """Whether the element that `load` reads may be overwritten once the load has run."""
-        position = self._order[id(load)]
-        home = self.home[load.out]
+        return self.overwritten_after(load, load.args[0])
+
+    def overwritten_after(self, node: Op, buffer: Value) -> bool:
+        """Whether a buffer may be written to once a node has run."""
+        position = self._order[id(node)]
+        home = self.home[node.out]
         loops, root = self.loops(home), self.root(home)
         return any(
             mine is root and (order > position or any(loop in loops for loop in around))
-            for order, around, mine in self._writes.get(load.args[0], ())
+            for order, around, mine in self._writes.get(buffer, ())
         )
 
     def written_beside(self, loop: Loop, buffer: Value) -> bool:
@@ -197,6 +201,9 @@ def _spread(node: Node, found: set[Value], slots: dict[object, list[bool]]) -> N
     if isinstance(node, Op):
         if node.code in ("store", "accum"):
             if node.args[2] in found:
+                found.add(node.args[0])
+        elif node.code == "linalg":
+            if node.args[1] in found:
                 found.add(node.args[0])
         elif node.code == "push":
             flags = slots.setdefault(node.attr, [False] * len(node.args))

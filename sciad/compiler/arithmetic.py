@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sciad.compiler import integers
+from sciad.compiler import integers, remainders
 from sciad.compiler.ir import FLOAT, INT, Const, Operand, Value, const
 
 if TYPE_CHECKING:
@@ -24,16 +24,22 @@ def arithmetic(low: Lowering, code: str, a: Operand, b: Operand, node: ast.AST) 
     a, b = builder.together(a, b)
     if a.type is INT and code in ("add", "sub", "mul"):
         return integers.combined(low, code, a, b, node)
-    if code in ("floordiv", "mod") and a.type is INT and not isinstance(b, Const):
+    known = code in ("floordiv", "mod") and a.type is INT and remainders.is_positive(low, b)
+    if code in ("floordiv", "mod") and a.type is INT and not (known or isinstance(b, Const)):
         nonzero = builder.compare("ne", b, const(0))
         low.check(nonzero, "ZeroDivisionError", "integer division by zero", node)
     if code in ("floordiv", "mod") and b == const(0):
         low.refuse("integer division by zero", node)
-    result = builder.pure(code, a, b)
-    if a.type is INT and isinstance(result, Value):
+    result = (remainders.wrapped(low, a, b) if known and code == "mod" else None) or builder.pure(
+        code, a, b
+    )
+    if code == "mod" and known and isinstance(result, Value) and result is not a:
+        low.bounds[result] = (const(0), b)
+    if a.type is INT and isinstance(result, Value) and result is not a:
         low.bits[result] = integers.bits_of(low, b if code == "mod" else a)
-    if code == "mod" and isinstance(b, Const) and b.type is INT and isinstance(result, Value):
-        low.bounds[result] = (const(0), b) if b.value > 0 else (b, const(1))
+    negative = isinstance(b, Const) and b.type is INT and b.value < 0
+    if code == "mod" and negative and isinstance(result, Value):
+        low.bounds[result] = (b, const(1))
     return result
 
 

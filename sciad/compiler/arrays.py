@@ -44,6 +44,7 @@ __all__ = [
     "counted",
     "fill_cells",
     "length",
+    "listed",
     "load",
     "over",
     "owns_buffer",
@@ -129,6 +130,20 @@ def allocate(
     return made
 
 
+def listed(
+    low: Lowering, items: list[Operand], shape: tuple[int, ...], node: ast.AST, kind: ScalarType
+) -> StaticArray | Memory:
+    """Make an array of known small shape from its elements, in C order."""
+    made = allocate(low, tuple(map(const, shape)), "empty", node, element=kind)
+    if isinstance(made, StaticArray):
+        for k, x in enumerate(items):
+            low.env[(made.cells, k)] = low.b.cast(x, kind)
+        return made
+    for k, x in enumerate(items):
+        low.b.effect("store", made.buffer, const(k), low.b.cast(x, kind))
+    return made
+
+
 def _is_static(shape: tuple[Operand, ...]) -> bool:
     if not all(isinstance(n, Const) for n in shape):
         return False
@@ -197,7 +212,9 @@ def counted(low: Lowering, n: Operand, body, name: str = "i") -> None:
     index = Value(name, INT)
     low.bounds[index] = (_ZERO, n)
     with low.b.inside(Region()) as region:
+        low.running.append(index)
         body(index)
+        low.running.pop()
     where = low.b.location
     loop = Loop("range", index, _ZERO, n, _ONE, (), (), region, (), location=where)
     low.b.region.nodes.append(loop)

@@ -119,7 +119,7 @@ def table_array(low: Any, table: Table) -> Abstract:
     values = table.values
     kind = BOOL if table.kind == "b" else INT
     buffer = Value("table", BufferType(kind))
-    literal = (str(values.dtype), tuple(values.ravel().tolist()))
+    literal = ("bool_" if kind is BOOL else "int64", tuple(values.ravel().tolist()))
     low.b.region.nodes.append(Op("table", (), (buffer,), literal))
     if values.size <= STATIC_LIMIT:
         cells = Cells(values.size, ("table", buffer.serial), buffer)

@@ -11,6 +11,7 @@ a temporary directory of the process takes the place of the cache.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -102,6 +103,7 @@ def compiler_digest() -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a file so that no other process ever sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # another process may have cleared the cache
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
@@ -126,7 +128,11 @@ def write(stem: str, text: str) -> Path:
     stem = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem)[:40]
     path = cache_directory() / f"{stem}_{_hash(text)}.py"
     if _text_of(path) != text:
-        _replace(path, text)
+        try:
+            _replace(path, text)
+        except OSError:  # the disk is full, or what could be written to can no longer be
+            path = _temporary() / path.name
+            _replace(path, text)
     return path
 
 
@@ -179,7 +185,10 @@ def _entry(key: str) -> Path:
 
 def note(key: str, path: Path, facts: Any) -> None:
     """Remember under `key` that a module serves as long as `facts` (JSON) hold."""
-    _replace(_entry(key), json.dumps({"module": path.name, "facts": facts}))
+    entry = _entry(key)
+    if entry.parent == path.parent:
+        with contextlib.suppress(OSError):  # it is found again by lowering
+            _replace(entry, json.dumps({"module": path.name, "facts": facts}))
 
 
 def find(key: str) -> tuple[Path, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import math
 import types as python_types
 from collections.abc import Callable
@@ -11,10 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, complex_calls, fancy, indexing, iteration, nested, special, whole
+from sciad.compiler import (
+    arrays,
+    complex_calls,
+    fancy,
+    indexing,
+    iteration,
+    language,
+    library,
+    members,
+    nested,
+    ranges,
+    special,
+    whole,
+)
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const
 from sciad.compiler.kinds import converted, dtype_argument, element_type
+from sciad.compiler.linear import LINEAR
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
@@ -27,6 +42,7 @@ from sciad.compiler.values import (
     Method,
     Missing,
     Object,
+    Partial,
     Pythonic,
     RangeOf,
     StaticArray,
@@ -48,18 +64,20 @@ def is_lazy(target: Abstract) -> bool:
     """Whether a call may take array expressions that have not been written to memory."""
     return isinstance(target, Object) and (
         _hashable(target.value) in SCALAR
-        or target.value in (np.where, np.sum, np.mean, sum)
+        or _hashable(target.value) in library.LAZY
         or special.name_of(target.value) is not None
     )
 
 
-_READING_METHODS = ("copy", "sum", "mean", "dot", "max", "min", "values", "items", "keys")
+_READING_METHODS = ("copy", "dot", "values", "items", "keys", *library.READING)
 
 
 def may_write(low: Lowering, node: ast.AST) -> bool:
     """Whether an expression contains a call that might write to an array."""
-    inner = (n.func for n in ast.walk(node) if isinstance(n, ast.Call))
-    return not all(_only_reads(low, function) for function in inner)
+    inner = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+    if any(k.arg == "out" for n in inner for k in n.keywords):
+        return True
+    return not all(_only_reads(low, n.func) for n in inner)
 
 
 def _only_reads(low: Lowering, function: ast.expr) -> bool:
@@ -85,6 +103,8 @@ def attribute_of(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstrac
     """Attribute of a module (or another object that is known at compile time)."""
     if isinstance(owner, np.ufunc) and hasattr(owner, name):
         return Object(getattr(owner, name))
+    if isinstance(owner, type):
+        return members.of_class(low, owner, name, node)
     if not isinstance(owner, python_types.ModuleType):
         low.refuse(f"the attribute {name!r} of {owner!r} cannot be compiled", node)
     found = getattr(owner, name, None)
@@ -118,14 +138,29 @@ def call(
         return low.call(target, args, named, node)
     if isinstance(target, Method):
         return _method(low, target, args, named, node)
+    if isinstance(target, Partial):
+        return call(low, target.target, [*target.args, *args], {**target.named, **named}, node)
+    if members.class_of(target) is not None:
+        return call(low, members.member(low, target, "__call__", node), args, named, node)
     if not isinstance(target, Object):
         low.refuse("something is called that is not a function", node)
     function = _hashable(target.value)
+    if (
+        isinstance(function, python_types.FunctionType)
+        and function not in _HANDLERS
+        and function not in library.FUNCTIONS
+    ):
+        found = members.function_of(low, function, node)
+        if found is not None:
+            return call(low, found, args, named, node)
     found = complex_calls.call(low, function, args, named, node)
     if found is not None:
         return found
-    handler = _HANDLERS.get(function)
-    if handler is None and iteration.is_prange(function):
+    out = named.pop("out", Object(None))
+    if not (isinstance(out, Object) and out.value is None):
+        return library.written_to(low, out, call(low, target, args, named, node), node)
+    handler = library.FUNCTIONS.get(function) or _HANDLERS.get(function)
+    if handler is None and ranges.is_prange(function):
         handler = _range
     if handler is not None:
         return handler(low, args, named, node)
@@ -157,12 +192,9 @@ def _method(low: Lowering, target: Method, args: Arguments, named, node: ast.Cal
         values = list(owner.items.values())
         pairs = [TupleOf((k, v)) for k, v in zip(keys, values, strict=True)]
         return TupleOf(tuple({"values": values, "items": pairs, "keys": keys}[name]))
-    functions = {"copy": _copy, "sum": _sum, "mean": _mean, "dot": _dot, "max": _max, "min": _min}
+    functions = {"copy": _copy, "dot": _dot, "nonzero": _where, **library.METHODS}
     if isinstance(owner, StaticArray | Memory) and name in functions:
         return functions[name](low, [owner, *args], named, node)
-    if isinstance(owner, StaticArray | Memory) and name == "fill":
-        indexing.store_all(low, owner, args[0], node)
-        return Object(None)
     return low.refuse(
         f"the method {name!r} has no compiled form", node, "write it with indices and arithmetic"
     )
@@ -213,6 +245,11 @@ def _extreme(code: str) -> Callable:
     def choose(low, args, named, node) -> Abstract:
         if named:
             low.refuse(f"{ast.unparse(node.func)} with keyword arguments", node)
+        if len(args) == 1 and isinstance(args[0], iteration.Generator):
+            kind = {"gt": "max", "lt": "min"}[code]
+            return iteration.consumed(low, kind, args[0], const(0), node)
+        if len(args) == 1 and library.is_long(args[0]):
+            return library.first_extreme(low, args[0], code, node)
         items = args if len(args) > 1 else indexing.sequence(low, args[0], node)
         if not items:
             low.refuse(f"{ast.unparse(node.func)}() of an empty sequence", node)
@@ -231,8 +268,10 @@ def _builtin_sum(low, args, named, node) -> Abstract:
 
     add = lambda x, y: arithmetic(low, "add", x, y, node)
     total: Abstract = args[1] if len(args) == 2 else const(0)
+    if isinstance(args[0], iteration.Generator):
+        return iteration.consumed(low, "sum", args[0], total, node)
     if isinstance(args[0], Memory | Elements) and len(args[0].shape) == 1:
-        items = [_sum(low, args[:1], {}, node)]
+        items = [library.FUNCTIONS[np.sum](low, args[:1], {}, node)]
     else:
         items = indexing.sequence(low, args[0], node)
     for item in items:
@@ -244,13 +283,19 @@ def _builtin_sum(low, args, named, node) -> Abstract:
 
 
 def _enumerate(low, args, named, node) -> Abstract:
-    _exactly(low, args, named, 1, 1, node)
+    first = low.as_scalar(named.pop("start", args[1] if len(args) > 1 else const(0)), node, INT)
+    _exactly(low, args, named, 1, 2, node)
+    if language.is_long(args[0]):
+        return language.zipped(low, args[:1], first, node)
     items = iterated(low, args[0], node)
-    return TupleOf(tuple(TupleOf((const(k), item)) for k, item in enumerate(items)))
+    numbers = [arrays.plus(low, const(k), first) for k in range(len(items))]
+    return TupleOf(tuple(map(TupleOf, zip(numbers, items, strict=True))))
 
 
 def _zip(low, args, named, node) -> Abstract:
-    named.pop("strict", None)
+    strict = named.pop("strict", const(False))
+    if any(map(language.is_long, args)) and not named:
+        return language.zipped(low, args, None, node, strict == const(True))
     columns = [iterated(low, a, node) for a in args]
     if named or len({len(c) for c in columns}) > 1:
         low.refuse("zip of sequences of different lengths", node)
@@ -269,6 +314,8 @@ def _reversed(low, args, named, node) -> Abstract:
 
 def iterated(low: Lowering, value: Abstract, node: ast.AST) -> Arguments:
     """Items of an iterable of known length."""
+    if isinstance(value, iteration.Generator):
+        value = iteration.comprehension(low, value.node)
     if isinstance(value, RangeOf):
         parts = (value.start, value.stop, value.step)
         if all(isinstance(p, Const) for p in parts):
@@ -283,6 +330,8 @@ def _as_tuple(low, args, named, node) -> Abstract:
 def _as_list(low, args, named, node) -> Abstract:
     from sciad.compiler.expressions import make_list
 
+    if args and isinstance(args[0], iteration.Generator):
+        return iteration.comprehension(low, args[0].node)
     return make_list(low, iterated(low, args[0], node) if args else [], node)
 
 
@@ -378,37 +427,7 @@ def _copy(low, args, named, node) -> Abstract:
     return indexing.copied(low, args[0], node)
 
 
-# -- reductions and products ---------------------------------------------------------------------
-def _sum(low, args, named, node) -> Abstract:
-    _exactly(low, args, named, 1, 1, node)
-    from sciad.compiler.arithmetic import arithmetic
-
-    known = whole.elements(low, args[0], node)
-    zero = const(0.0) if element_type(low, known) is FLOAT else const(0)
-    return whole.reduced(low, known, lambda x, y: arithmetic(low, "add", x, y, node), zero, node)
-
-
-def _mean(low, args, named, node) -> Abstract:
-    from sciad.compiler.expressions import _array_attribute
-
-    value = whole.elements(low, args[0], node)
-    size = _array_attribute(low, value, "size", node)
-    return low.b.div(_sum(low, [value], named, node), size)
-
-
-def _folder(code: str) -> Callable:
-    def fold(low, args, named, node) -> Abstract:
-        _exactly(low, args, named, 1, 1, node)
-        function = {"gt": np.maximum, "lt": np.minimum}[code]
-        best = lambda x, y: scalar_call(low, function, (x, y), node)
-        return whole.reduced(low, args[0], best, None, node)
-
-    return fold
-
-
-_max, _min = _folder("gt"), _folder("lt")
-
-
+# -- products and choices -------------------------------------------------------------------------
 def _dot(low, args, named, node) -> Abstract:
     _exactly(low, args, named, 2, 2, node)
     if any(is_scalar(a) for a in args):
@@ -446,6 +465,7 @@ def _add_at(low, args, named, node) -> Abstract:
 
 
 _HANDLERS: dict[Any, Callable] = {
+    functools.partial: lambda low, args, named, node: Partial(args[0], tuple(args[1:]), named),
     builtins.len: _len,
     builtins.range: _range,
     builtins.float: _conversion(FLOAT),
@@ -458,7 +478,7 @@ _HANDLERS: dict[Any, Callable] = {
     builtins.enumerate: _enumerate,
     builtins.zip: _zip,
     builtins.reversed: _reversed,
-    checkpointed: iteration.checkpointed_range,
+    checkpointed: ranges.checkpointed_range,
     builtins.tuple: _as_tuple,
     builtins.list: _as_list,
     builtins.pow: _pow,
@@ -474,10 +494,6 @@ _HANDLERS: dict[Any, Callable] = {
     np.array: _array,
     np.asarray: _asarray,
     np.copy: _copy,
-    np.sum: _sum,
-    np.mean: _mean,
-    np.max: _max,
-    np.min: _min,
     np.dot: _dot,
     np.matmul: _dot,
     np.where: _where,
@@ -485,4 +501,5 @@ _HANDLERS: dict[Any, Callable] = {
     np.nonzero: _where,
     np.flatnonzero: _flat_nonzero,
     np.add.at: _add_at,
+    **LINEAR,
 }

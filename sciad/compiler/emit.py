@@ -61,6 +61,7 @@ _ATOM = 9
 _DTYPES = {FLOAT: "", INT: ", dtype=np.int64", BOOL: ", dtype=np.bool_"}
 _PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call", "stop"}
 _INDENT = "    "
+HELPERS = ("dense_cholesky", "dense_det", "dense_logdet", "dense_solve", "dense_solvet")
 _LONGEST = 60
 _FACTOR = re.compile(r"[\w.]+")
 _PRODUCT = re.compile(r"[\w.]+( [*/] [\w.]+)*")
@@ -148,6 +149,7 @@ class _Emitter:
         tapes = {tape_of(n.attr) for n in (*pushes, *pops)}
         if calls and uses_tape(function):
             tapes.add(0)  # which the callees use, too
+        self.names.used.update(HELPERS)
         self.tapes = sorted(tapes)
         self.uses_tape = bool(self.tapes)
         if (calls or depth) and any(self.tapes):
@@ -368,15 +370,16 @@ class _Emitter:
         self.tables.append(f"{name} = np.array({list(values)!r}, dtype=np.{dtype})")
 
     def _load(self, node: Op) -> None:
-        buffer, index = (self.text(a) for a in node.args)
+        buffer, index = self.text(node.args[0]), self.text(node.args[1])
         self.line(f"{self.names.of(node.out)} = {buffer}[{index}]")
 
     def _store(self, node: Op) -> None:
-        buffer, index, value = (self.text(a) for a in node.args)
-        self.line(f"{buffer}[{index}] = {value}")
+        buffer, index = self.text(node.args[0]), self.text(node.args[1])
+        self.line(f"{buffer}[{index}] = {self.text(node.args[2])}")
 
     def _accum(self, node: Op) -> None:
-        buffer, index, value = (self.text(a) for a in node.args)
+        buffer, index = self.text(node.args[0]), self.text(node.args[1])
+        value = self.text(node.args[2])
         if value.startswith("-") and value[1:].isidentifier():
             self.line(f"{buffer}[{index}] -= {value[1:]}")
         else:
@@ -404,6 +407,10 @@ class _Emitter:
         self.line(call.statement(depth, shown, outs))
         self.line("if status != 0:")
         self.leave("status")
+
+    def _linalg(self, node: Op) -> None:
+        inner = ", ".join(self.text(a) for a in node.args)
+        self.line(f"{self.names.of(node.out)} = dense_{node.attr}({inner})")
 
     # -- tape ----------------------------------------------------------------------------------
     def reserve(self, node: Loop) -> None:

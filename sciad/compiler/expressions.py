@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, calls, complex_calls, complexes, indexing, whole
+from sciad.compiler import (
+    arrays,
+    calls,
+    complex_calls,
+    complexes,
+    indexing,
+    iteration,
+    language,
+    members,
+    whole,
+)
 from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import dtype_of, element_type
@@ -354,33 +364,6 @@ def _dict(low: Lowering, node: ast.Dict) -> Abstract:
     return Structure(items, True)
 
 
-def _comprehension(low: Lowering, node: ast.ListComp) -> Abstract:
-    """Unroll a list comprehension over something of known length."""
-    if len(node.generators) != 1 or node.generators[0].ifs:
-        low.refuse("a comprehension with a condition or several loops", node, "write a loop")
-    from sciad.compiler.statements import assign
-
-    generator = node.generators[0]
-    iterable = low.evaluate(generator.iter)
-    names = {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
-    frame, prefix = low.frame, low.site_prefix
-    hidden = {n: low.env.get((frame.serial, n)) for n in names}
-    new = names - frame.names
-    frame.names |= new
-    items = []
-    for k, value in enumerate(calls.iterated(low, iterable, node)):
-        low.site_prefix = (*prefix, k)
-        assign(low, generator.target, value)
-        items.append(arrays.settled(low, low.evaluate(node.elt), node.elt))
-    low.site_prefix = prefix
-    frame.names -= new
-    for name, value in hidden.items():
-        low.env.pop((frame.serial, name), None)
-        if value is not None:
-            low.env[(frame.serial, name)] = value
-    return make_list(low, items, node)
-
-
 def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
     owner = low.evaluate(node.value)
     name = node.attr
@@ -388,6 +371,8 @@ def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
         return owner.items[name]
     if isinstance(owner, TupleOf) and name in owner.fields:
         return owner.items[owner.fields.index(name)]
+    if members.class_of(owner) is not None:
+        return members.member(low, owner, name, node)
     if isinstance(owner, Elements | StaticArray | Memory):
         owner = arrays.settled(low, owner, node)
         return _array_attribute(low, owner, name, node)
@@ -439,9 +424,7 @@ def _subscripted(low: Lowering, node: ast.Subscript) -> Abstract:
 def _call(low: Lowering, node: ast.Call) -> Abstract:
     target = low.evaluate(node.func)
     args = _items(low, node.args) if not calls.is_lazy(target) else _lazy(low, node.args)
-    named: dict[Any, Abstract] = {
-        k.arg: arrays.settled(low, low.evaluate(k.value), node) for k in node.keywords
-    }
+    named = language.keywords(low, node)
     low.at(node)
     return calls.call(low, target, args, named, node)
 
@@ -455,7 +438,8 @@ def _lazy(low: Lowering, nodes: list[ast.expr]) -> list[Abstract]:
 
 
 def _lambda(low: Lowering, node: ast.Lambda) -> Abstract:
-    return Closure(node, low.frame, tuple(low.evaluate(d) for d in node.args.defaults))
+    defaults = tuple(low.evaluate(d) for d in node.args.defaults)
+    return Closure(node, low.frame, defaults, language.named_defaults(low, node))
 
 
 _HANDLERS: dict[type[ast.expr], Callable[[Any, Any], Abstract]] = {
@@ -469,7 +453,9 @@ _HANDLERS: dict[type[ast.expr], Callable[[Any, Any], Abstract]] = {
     ast.Tuple: _tuple,
     ast.List: _list,
     ast.Dict: _dict,
-    ast.ListComp: _comprehension,
+    ast.ListComp: iteration.comprehension,
+    ast.GeneratorExp: lambda low, node: iteration.Generator(node),
+    ast.NamedExpr: language.walrus,
     ast.Attribute: _attribute,
     ast.Subscript: _subscripted,
     ast.Call: _call,

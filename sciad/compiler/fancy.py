@@ -83,7 +83,7 @@ def array_part(low: Lowering, value: Abstract, node: ast.AST) -> ArrayIndex | Ma
         low.refuse("an array is indexed by an array of floats", node, "use .astype(int)")
     value = arrays.settled(low, value, node)
     if empty:
-        value = low.static_array([], value.shape, node, INT)
+        value = arrays.listed(low, [], value.shape, node, INT)
     return ArrayIndex(value)
 
 
@@ -255,7 +255,7 @@ def _static_gather(low: Lowering, owner: StaticArray, known: tuple, node: ast.AS
     items = [low.cell(owner.cells, int(k)) for k in chosen.ravel()]
     if chosen.shape == ():
         return items[0]
-    return low.static_array(items, chosen.shape, node, owner.cells.element)
+    return arrays.listed(low, items, chosen.shape, node, owner.cells.element)
 
 
 def store(

@@ -72,6 +72,8 @@ def _constant_key(value: Any) -> str:
         )
     if isinstance(value, types.ModuleType):
         return f"module {value.__name__}"
+    if isinstance(value, types.FunctionType):
+        return _object_key(value)
     return _identity(value)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sciad.compiler import decisions
+from sciad.compiler import decisions, members
 from sciad.compiler.border import RunTimeArray, Table
 from sciad.compiler.fence import OTHERWISE
 from sciad.compiler.hoist import hoist
@@ -26,7 +26,16 @@ from sciad.compiler.lower import Frame, Lowering, Restart
 from sciad.compiler.recursion import close, unrolled
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
-from sciad.compiler.values import Abstract, Missing, Object, Pythonic, Structure, TupleOf
+from sciad.compiler.values import (
+    Abstract,
+    Derivative,
+    Missing,
+    Object,
+    Pythonic,
+    Structure,
+    TupleOf,
+)
+from sciad.core.accelerated import is_elementwise, python_of
 from sciad.core.errors import CompileError, SciadError, user_location
 from sciad.core.source import captured, source_of
 from sciad.core.tree import TreeDef, flatten
@@ -54,7 +63,7 @@ def python_function(value: Any) -> python_types.FunctionType | None:
     """Find the Python function behind a function, a Numba dispatcher or a jitted function."""
     if isinstance(value, python_types.FunctionType):
         return value
-    inner = getattr(value, "py_func", None) or (
+    inner = python_of(value) or (
         getattr(value, "__wrapped__", None) if type(value).__module__.startswith("sciad.") else None
     )
     return inner if isinstance(inner, python_types.FunctionType) else None
@@ -66,7 +75,10 @@ def follow(root: Any, path: tuple[str, ...] | list[str]) -> Any:
         if step.startswith("@"):
             root = sys.modules[step[1:]]
         elif isinstance(root, python_types.ModuleType):
-            root = getattr(root, step)
+            for part in step.split("."):
+                root = getattr(root, part)
+        elif isinstance(root, functools.partial) and step == "func":
+            root = root.func
         else:
             root = reached(python_function(root), step)
     return root
@@ -77,7 +89,10 @@ def reached(function: python_types.FunctionType | None, name: str) -> Any:
     if function is None:
         raise KeyError(name)
     if name.startswith("__default__."):
-        number, defaults = int(name.rpartition(".")[2]), function.__defaults__ or ()
+        which, defaults = name.removeprefix("__default__."), function.__defaults__ or ()
+        if not which.isdigit():
+            return (function.__kwdefaults__ or {})[which]
+        number = int(which)
         if number >= len(defaults):
             raise KeyError(name)
         return defaults[number]
@@ -114,9 +129,9 @@ def abstract_tree(treedef: Any, leaf: Leaf, array: Callable[[Any], Abstract] = O
         return TupleOf(tuple(items), (), treedef.kind)
     names = treedef.meta if isinstance(treedef.meta, tuple) else ()
     if issubclass(treedef.kind, tuple):
-        return TupleOf(tuple(items), names)
+        return TupleOf(tuple(items), names, tuple, treedef.kind)
     if len(names) == len(items):
-        return Structure(dict(zip(names, items, strict=True)), False)
+        return Structure(dict(zip(names, items, strict=True)), False, treedef.kind)
     return Missing(f"a {treedef.kind.__name__} cannot be read by compiled code")
 
 
@@ -168,8 +183,10 @@ class Front:
         if function is None:
             return None
         items = entry.items
-        if function is not value and isinstance(items.get("py_func"), Structure):
-            items = items["py_func"].items
+        for attribute in ("py_func", "__wrapped__"):
+            if function is not value and isinstance(items.get(attribute), Structure):
+                items = items[attribute].items
+                break
         return Pythonic(function, items, path)
 
     # -- names ---------------------------------------------------------------------------------
@@ -186,10 +203,13 @@ class Front:
         if function is not None or name not in target.captured:
             self.dependencies[Dependency(target.path, name, value)] = None
         if function is not None and not _is_library(function):
-            return self.function(value, function, (*target.path, name))
+            made = self.function(value, function, (*target.path, name))
+            return Derivative("elementwise", made) if is_elementwise(value) else made
         entry = target.captured.get(name)
+        if isinstance(entry, Structure) and isinstance(value, functools.partial):
+            return members.partial_of(self, target, name, value, entry)
         if isinstance(entry, Structure) and "__type__" in entry.items:
-            return Structure(entry.items, False)
+            return members.partial_of(self, target, name, value, entry)
         if entry is not None:
             return entry
         if scalar_type(value) is not None:
@@ -201,14 +221,20 @@ class Front:
         known = self.captures.get(id(function))
         if known is not None:
             return known
-        leaves, treedef = flatten(captured(function))
+        inside = captured(function)
+        numbers = {k: v for k, v in inside.items() if _is_default_number(k, v)}
+        leaves, treedef = flatten({k: v for k, v in inside.items() if k not in numbers})
         if leaves:
             return Missing(
                 f"{function.__qualname__} captures numbers, which a call through its module "
                 "hides: import the function by name"
             )
         items = abstract_tree(treedef, lambda: Missing("a captured number"))
-        made = Pythonic(function, getattr(items, "items", {}), path)
+        names: dict[str, Abstract] = dict(getattr(items, "items", {}))
+        for key, number in numbers.items():  # a literal, compared when the program is used again
+            names[key] = const(number)
+            self.dependencies[Dependency(path, key, number)] = None
+        made = Pythonic(function, names, path)
         self.captures[id(function)] = made
         return made
 
@@ -287,6 +313,10 @@ class Front:
         )
 
 
+def _is_default_number(name: str, value: Any) -> bool:
+    return name.startswith("__default__.") and type(value) is float
+
+
 def _line(function: python_types.FunctionType) -> int:
     """Line of the `def`, decorators left aside."""
     try:
@@ -297,4 +327,6 @@ def _line(function: python_types.FunctionType) -> int:
 
 def _is_library(function: Any) -> bool:
     module = getattr(function, "__module__", None) or ""
+    if module == "sciad.compiler.prelude":
+        return False
     return module.partition(".")[0] in _LIBRARIES

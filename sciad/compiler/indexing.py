@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import fancy
+from sciad.compiler import fancy, writes
 from sciad.compiler.arrays import as_memory, load, over, plus, put, settled, times
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import fitted
@@ -39,9 +39,11 @@ __all__ = [
     "copied",
     "expanded",
     "index_part",
+    "is_inside",
     "item",
     "refuse_caller",
     "sequence",
+    "starts_at_zero",
     "store",
     "store_all",
     "subscript",
@@ -84,6 +86,17 @@ def _below(low: Lowering, x: tuple[Value | None, int], n: tuple, depth: int = 4)
         return False
     stop, more = _affine(low, low.bounds[base][1])
     return _below(low, (stop, shift + more - 1), n, depth - 1)
+
+
+def starts_at_zero(low: Lowering, start: Operand) -> bool:
+    """Whether an integer is known to be at least 0."""
+    return _nonnegative(low, _affine(low, start))
+
+
+def is_inside(low: Lowering, index: Operand, n: Operand) -> bool:
+    """Whether 0 <= index < n is known."""
+    place = _affine(low, index)
+    return _nonnegative(low, place) and _below(low, place, _affine(low, n))
 
 
 def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operand:
@@ -409,7 +422,9 @@ def store_all(low: Lowering, target: Any, value: Abstract, node: ast.AST) -> Non
 
 
 def refuse_caller(low: Lowering, target: Memory, node: ast.AST) -> None:
-    """Refuse a write into an argument."""
+    """Refuse a write into an argument, or begin with a copy of it."""
+    if not target.writable:
+        writes.written(low, target.buffer)
     if not target.writable and target.buffer in low.b.sizes:
         low.b.refuse_write("may be known under another name where paths meet")
     if not target.writable:
@@ -454,6 +469,8 @@ def accumulate(
         return False
     if isinstance(owner, StaticArray) and owner.cells.buffer is None and _known(index) is None:
         owner = as_memory(low, owner, node)
+    if isinstance(owner, Memory) and not owner.writable:
+        writes.written(low, owner.buffer)
     if not isinstance(owner, Memory) or not is_scalar(change) or not owner.writable:
         return False
     view = _view(low, owner, index, node)
@@ -494,6 +511,11 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
 
 def unpacked(low: Lowering, value: Abstract, n: int, node: ast.AST) -> list[Abstract]:
     """Items of a value that is unpacked into n targets."""
+    value = settled(low, value, node)
+    if isinstance(value, Memory) and value.shape and not isinstance(value.shape[0], Const):
+        fits = low.b.compare("eq", value.shape[0], const(n))
+        low.check(fits, "ValueError", f"an array is unpacked that has not length {n}", node)
+        return [item(low, value, (const(k),), node, inside=True) for k in range(n)]
     items = sequence(low, value, node)
     if len(items) != n:
         low.refuse(f"{len(items)} values are unpacked into {n} names", node)

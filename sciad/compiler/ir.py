@@ -20,6 +20,7 @@ Operations
     alloc(n) attr="zeros"|"empty"                  a new buffer of n elements
     table attr=(dtype, values)                     a buffer of known ints or bools, read only
     load(b, i)  store(b, i, x)  accum(b, i, x)     element access; accum adds in place
+    linalg(x, a, n, m) attr=name                   overwrite x; see `linear_rules`; out: success
     check(c) attr=Failure                          leave the function with a status unless c
     push(x...) attr=slot   pop() attr=slot         a frame of the tape
 """

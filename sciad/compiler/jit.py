@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache
+from sciad.compiler import cache, jacobians, writes
 from sciad.compiler.border import is_integer_array, run_time_arrays
 from sciad.compiler.direct import Direct
+from sciad.compiler.dispatchers import applied
 from sciad.compiler.explain import explanation
 from sciad.compiler.fallback import Fallback
 from sciad.compiler.frontend import python_function
@@ -29,6 +30,7 @@ from sciad.compiler.nodes import Call, CallNode, plain_call
 from sciad.compiler.program import Program
 from sciad.compiler.tapemeter import tape_slots
 from sciad.compiler.types import LeafType, leaf_type
+from sciad.core.accelerated import is_elementwise
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
@@ -74,9 +76,12 @@ class JitFunction:
     """
 
     __qualname__: str
+    takes_boxes = True  # arrays of followed code come as they are, since some are written to
 
     def __init__(self, function: Callable[..., Any], *, fallback: bool = False):
         root = python_function(function)
+        if is_elementwise(function):
+            root = applied(function)
         if root is None:
             raise InputError(
                 f"jit expects a Python function, not a {type(function).__name__}",
@@ -113,12 +118,54 @@ class JitFunction:
         if self._fallback is not None and self._fallback.needed(self, args, kwargs):
             return call(self.__wrapped__, *args, **kwargs)
         program, leaves, integers = self._program(args, kwargs)
+        if program.layout[0] == "updates":
+            if any(leaf.part for leaf in program.leaves):  # complex arrays beside what is written
+                return call(self.__wrapped__, *args, **kwargs)
+            return self._updating(program, leaves, integers, args, kwargs)
         if any_traced(leaves):
             if len(levels(leaves)) > _LEVELS:
                 return call(self.__wrapped__, *args, **kwargs)
             node = CallNode(self, program, integers)
             return node.result(bind(node, *leaves))
         return Call(program, leaves, integers).value()
+
+    def _updating(
+        self, program: Program, leaves: list, integers: list, args: tuple, kwargs: dict
+    ) -> Any:
+        """Call a program that writes to arrays of the caller."""
+        traced = any_traced(leaves)
+        memory = [primal_of(leaf) for leaf in leaves]
+        if len(levels(leaves)) > _LEVELS or not writes.may_be_compiled(program.layout, memory):
+            return call(self.__wrapped__, *args, **kwargs)
+        if traced:
+            node = CallNode(self, program, integers)
+            value = node.result(bind(node, *leaves))
+        else:
+            try:
+                value = Call(program, leaves, integers).value()
+            except Exception:  # Python knows what was written before it
+                return self.__wrapped__(*args, **kwargs)
+        result, content = writes.results_of(program.layout, value)
+        given = args if not kwargs else self._positional(args, kwargs)
+        given = tuple(_INTEGER if _is_integer(a) else a for a in given)
+        writes.give_back(flatten((given, captured(self.__wrapped__)))[0], content)
+        return result
+
+    def _derivative(self, kind: str, args: tuple, *request: Any) -> Any:
+        """Give a Jacobian or Hessian at plain floats and arrays, or NotImplemented.
+
+        Asked by the transformations before they begin to trace.
+        """
+        signature = _plain_signature(args)
+        if signature is None or any(type(kind) is tuple for kind in signature):
+            return NotImplemented
+        known = self._plain.get(signature)
+        if known is None or not known.watch.holds(self.__wrapped__):
+            self._program(args, {})
+            known = self._plain.get(signature)
+        if known is None:
+            return NotImplemented
+        return getattr(jacobians, kind)(known, args, signature, *request)
 
     # -- compilation ---------------------------------------------------------------------------
     def direct(self, argnums: Any) -> Direct:
@@ -168,7 +215,11 @@ class JitFunction:
                 program.load(kind)
             self._programs[key] = program
         self._last = program
-        if signature is not None and not inputs:
+        if (
+            signature is not None
+            and not inputs
+            and (program.layout is None or program.layout[0] != "updates")
+        ):
             self._plain[signature] = program
         return program, leaves, integers
 

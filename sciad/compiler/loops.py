@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, decisions, indexing, iteration, statements
+from sciad.compiler import arrays, decisions, indexing, language, ranges, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
 from sciad.compiler.merge import (
@@ -38,9 +38,11 @@ from sciad.compiler.values import (
     Cells,
     CheckpointedRange,
     ComplexOf,
+    Elements,
     Memory,
     Missing,
     RangeOf,
+    Rows,
     TupleOf,
 )
 
@@ -58,6 +60,8 @@ _INSIDE = Missing("it is assigned inside a loop that may not run at all")
 def for_loop(low: Lowering, node: Any) -> None:
     """Lower `for target in iterable`."""
     iterable = low.evaluate(node.iter)
+    if isinstance(iterable, Elements):
+        iterable = arrays.settled(low, iterable, node)
     if isinstance(iterable, Memory) or (
         isinstance(iterable, ComplexOf) and isinstance(iterable.re, Memory)
     ):
@@ -70,10 +74,13 @@ def for_loop(low: Lowering, node: Any) -> None:
             name = node.target.id if isinstance(node.target, ast.Name) else None
             if name is None:
                 low.refuse("the target of a loop over range has to be a name", node)
-            iteration.check_jumps(low, iterable, node)
+            ranges.check_jumps(low, iterable, node)
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
+    elif isinstance(iterable, Rows):
+        _together(low, node, iterable)
+        return
     elif isinstance(iterable, _Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
@@ -115,6 +122,14 @@ def _elements(low: Lowering, value: Memory | ComplexOf, node: ast.For) -> _Rows:
     key = _iterated(low, value)
     row = lambda i: indexing.item(low, _running(low, key, node), (i,), node, inside=True)
     return _Rows(arrays.length(low, value, node), row, key)
+
+
+def _together(low: Lowering, node: Any, rows: Rows) -> None:
+    key, n = _iterated(low, rows), language.iteration(low, rows, node)
+    row = lambda i: language.element(low, _running(low, key, node), i, node)
+    bind = lambda index: statements.assign(low, node.target, row(index))
+    _dynamic(low, node, RangeOf(const(0), n, const(1)), bind, node.until)
+    low.env.pop(key)
 
 
 def _known_range(iterable: RangeOf) -> range | None:
@@ -229,8 +244,10 @@ def _attempt(low, plan, pools, node, bounds, bind, until, base) -> _Attempt:
     if bounds is not None:
         _remember_bounds(low, index, bounds)
     with low.b.inside(Region()) as region:
+        low.running.append(index)
         bind(index)
         statements.execute(low, node.body)
+        low.running.pop()
         left: Operand = const(False) if low.dead else _flags(low, until)
         after = before if low.dead else low.env
         settled = not pools.settle(base, before, after, plan.lost)
@@ -365,9 +382,9 @@ def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
         outs += [made[k] for k in moving]
         left = [x if k in moving else starts[k] for k, x in enumerate(made)]
         env[key] = rebuild(value, attempt.after, iter(left), env)
-        if not runs and key in plan.carried:
-            if not all(m.writable for m in memories(base[key], base)):
-                read_only(env, key)
+        known = memories(base[key], base) if key in plan.carried else []
+        if not runs and not all(m.writable for m in known):
+            read_only(env, key)
     attempt.region.results = tuple(results)
     for key, value in attempt.after.items():
         if isinstance(value, Missing) and value.demand is not None:

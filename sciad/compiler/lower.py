@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import decisions, expressions, recursion, statements
+from sciad.compiler import decisions, expressions, language, recursion, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
 from sciad.compiler.ir import (
@@ -46,7 +46,6 @@ from sciad.compiler.values import (
     Object,
     Pythonic,
     StaticArray,
-    TupleOf,
 )
 from sciad.core.errors import SciadError
 from sciad.core.freshness import is_fresh
@@ -84,6 +83,7 @@ class Frame:
         self.site = site
         self.serial = next(_serial)
         self.mark = Value("frame", INT).serial  # buffers made later are made in this activation
+        self.outer: Frame | None = None
 
 
 class Lowering:
@@ -108,10 +108,13 @@ class Lowering:
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
+        self.arguments: dict[Value, int] = {}  # buffer of the caller -> number of its leaf
+        self.updated: dict[int, Any] = {}  # number of a leaf -> the copy that is written to
         self.pools: dict[Value, tuple[Operand, int, object]] = {}  # slot length, slots, demand
         self.whole: dict[Value, Memory] = {}
         self.site_prefix: tuple = ()
         self.home = ""
+        self.running: list[Value] = []  # indices of the loops around
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
         self.calls = recursion.Calls()
         self.inputs: set[Value] = set()  # parameters of the whole program
@@ -166,8 +169,8 @@ class Lowering:
         return self.env.get((frame.serial, name)) if local else frame.resolve(name)
 
     def bind(self, name: str, value: Abstract) -> None:
-        """Assign a local name."""
-        self.env[(self.frame.serial, name)] = value
+        """Assign a local name, or one that is declared nonlocal."""
+        self.env[(language.owner(self.frame, name).serial, name)] = value
 
     # -- storage -------------------------------------------------------------------------------
     def site(self, node: ast.AST) -> tuple:
@@ -248,7 +251,8 @@ class Lowering:
         place = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
         site = (*(self.frames[-1].site if self.frames else ()), place, *self.site_prefix)
         self.home = self.home or made.filename
-        values = self.arguments(tree, args, named, made.defaults, node)
+        defaults = made.defaults, made.keywords
+        values = language.arguments(self, tree, args, named, defaults, node)
         decisions.lowered("inlined", self, node, getattr(tree, "name", "lambda"))
         location, prefix = self.b.location, self.site_prefix
         self.site_prefix = ()
@@ -262,19 +266,22 @@ class Lowering:
             outer = target.frame
             resolve = lambda name: self.outer(outer, name)
             defaults = list(target.defaults)
-            inner = target.node
-            token = outer.site
-            return recursion.Target(inner, outer.filename, inner, token, resolve, defaults, outer)
+            tree = language.desugared(target.node)
+            place = outer.filename, tree, outer.site
+            return recursion.Target(tree, *place, resolve, defaults, outer, target.keywords)
         tree, filename = self.source(target, node)
         resolve = lambda name: self.resolve_global(target, name)
         code = target.function.__code__
-        token, defaults = id(target.function), self.defaults(target)
-        return recursion.Target(tree, filename, code, token, resolve, defaults)
+        tree = language.desugared(tree)
+        place = filename, code, id(target.function)
+        keywords = language.keyword_defaults(self, target)
+        return recursion.Target(tree, *place, resolve, self.defaults(target), None, keywords)
 
     def run(self, target: recursion.Target, values: dict[str, Abstract], site: tuple) -> Abstract:
         """Execute the body of a function in a frame of its own; gives what it returns."""
         tree = target.tree
         frame = Frame(target.filename, target.identity, _local_names(tree), target.resolve, site)
+        frame.outer = target.frame
         self.frames.append(frame)
         for name, value in values.items():
             self.bind(name, value)
@@ -328,30 +335,6 @@ class Lowering:
             self.resolve_global(target, f"__default__.{k}")
             for k in range(len(function.__defaults__ or ()))
         ]
-
-    def arguments(self, tree, args, named, defaults, node) -> dict[str, Abstract]:
-        """Bind the arguments of a call to the names of the parameters."""
-        spec = tree.args
-        names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-        title = getattr(tree, "name", "<lambda>")
-        if spec.kwonlyargs:
-            self.refuse_call(f"{title} has keyword-only parameters", node)
-        values = dict(zip(names, args, strict=False))
-        extra = args[len(names) :]
-        if spec.vararg is not None:
-            values[spec.vararg.arg] = TupleOf(tuple(extra))
-        elif extra:
-            self.refuse_call(f"{title} takes {len(names)} arguments, got {len(args)}", node)
-        for name, value in named.items():
-            if name not in names or name in values:
-                self.refuse_call(f"{title} got an unexpected argument {name!r}", node)
-            values[name] = value
-        for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True):
-            values.setdefault(name, value)
-        missing = [name for name in names if name not in values]
-        if missing:
-            self.refuse_call(f"{title} lacks the argument {missing[0]!r}", node)
-        return values
 
     def refuse_call(self, what: str, node: ast.AST) -> NoReturn:
         """Raise an error about the arguments of a call."""
@@ -413,6 +396,7 @@ def _local_names(tree: Any) -> set[str]:
     """Names that a function assigns, its parameters included, those of inner functions not."""
     spec = tree.args
     names = {a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
+    foreign: set[str] = set()
     names |= {star.arg for star in (spec.vararg, spec.kwarg) if star is not None}
     body = tree.body if isinstance(tree.body, list) else [tree.body]
     front: list[ast.AST] = list(body)
@@ -421,9 +405,12 @@ def _local_names(tree: Any) -> set[str]:
         if isinstance(node, ast.FunctionDef):
             names.add(node.name)
             continue
-        if isinstance(node, ast.Lambda | ast.ListComp):
+        if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp):
+            names |= {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
             continue
+        if isinstance(node, ast.Nonlocal):
+            foreign |= set(node.names)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         front.extend(ast.iter_child_nodes(node))
-    return names | {VALUE, RETURNED}
+    return (names - foreign) | {VALUE, RETURNED}

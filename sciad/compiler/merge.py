@@ -166,7 +166,7 @@ def rebuild(
         return replace(model, items=items)
     if isinstance(model, Structure):
         parts = {k: rebuild(v, model_env, scalars, env) for k, v in model.items.items()}
-        return Structure(parts, model.is_dict)
+        return replace(model, items=parts)
     if isinstance(model, StaticArray):
         cells = _frozen(model.index.size, model.cells.site)
         made = [next(scalars) for _ in range(cells.size)]

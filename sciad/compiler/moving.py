@@ -22,6 +22,8 @@ from sciad.compiler.values import (
     Memory,
     Method,
     Missing,
+    Partial,
+    Rows,
     StaticArray,
     Structure,
     TupleOf,
@@ -74,7 +76,7 @@ def now() -> int:
 
 # -- values that hold arrays ---------------------------------------------------------------------
 def mapped(value: Abstract, change: Callable[[Memory], Memory]) -> Abstract:
-    """Replace the arrays in memory that a value holds; elements of lists stand in the environment."""
+    """Replace the arrays in memory that a value holds; those of lists are in the environment."""
     if isinstance(value, Memory):
         return change(value)
     if isinstance(value, TupleOf):
@@ -86,7 +88,15 @@ def mapped(value: Abstract, change: Callable[[Memory], Memory]) -> Abstract:
         moved = any(parts[k] is not v for k, v in value.items.items())
         return replace(value, items=parts) if moved else value
     if isinstance(value, Closure):
-        return replace(value, defaults=tuple(mapped(d, change) for d in value.defaults))
+        named = {k: mapped(d, change) for k, d in value.keywords.items()}
+        inner = tuple(mapped(d, change) for d in value.defaults)
+        return replace(value, defaults=inner, keywords=named)
+    if isinstance(value, Partial):
+        named = {k: mapped(d, change) for k, d in value.named.items()}
+        inner = tuple(mapped(d, change) for d in value.args)
+        return replace(value, target=mapped(value.target, change), args=inner, named=named)
+    if isinstance(value, Rows):
+        return replace(value, sources=tuple(mapped(s, change) for s in value.sources))
     if isinstance(value, Method):
         return replace(value, owner=mapped(value.owner, change))
     return value
@@ -134,7 +144,13 @@ def memories(value: Abstract, env: Environment) -> list[Memory]:
         held = (env.get((value.cells, k)) for k in range(value.cells.size))
         return [m for item in held for m in memories(item, env)]
     if isinstance(value, Closure):
-        return [m for item in value.defaults for m in memories(item, env)]
+        parts = [*value.defaults, *value.keywords.values()]
+        return [m for item in parts for m in memories(item, env)]
+    if isinstance(value, Rows):
+        return [m for item in value.sources for m in memories(item, env)]
+    if isinstance(value, Partial):
+        parts = [value.target, *value.args, *value.named.values()]
+        return [m for item in parts for m in memories(item, env)]
     return memories(value.owner, env) if isinstance(value, Method) else []
 
 
@@ -256,7 +272,7 @@ def dense(low: Lowering, view: Memory) -> bool:
 
 
 def count_of(low: Lowering, view: Memory) -> Operand:
-    """Number of elements."""
+    """Multiply the lengths of a view."""
     total: Operand = _ONE
     for n in view.shape:
         total = arrays.times(low, total, n)

@@ -90,6 +90,8 @@ def call_derivative(
     """Call a transformed function."""
     if target.kind == "pullback":
         return pull(low, target, args, named, node)
+    if target.kind == "elementwise":
+        return _elementwise(low, target, args, named, node)
     if target.kind == "checkpoint":
         from sciad.compiler.calls import call
 
@@ -142,6 +144,18 @@ def _one_argument(inner: Inner) -> None:
         inner.node,
         "put what is differentiated into one array",
     )
+
+
+def _elementwise(
+    low: Lowering, target: Derivative, args: Arguments, named: dict, node: ast.Call
+) -> Abstract:
+    """Call a function made by numba.vectorize."""
+    from sciad.compiler import whole
+
+    if named:
+        low.refuse(f"{ast.unparse(node.func)} with keyword arguments cannot be compiled", node)
+    apply = lambda *numbers: low.as_scalar(low.call(target.function, list(numbers), {}, node), node)
+    return whole.arrays.settled(low, whole.elementwise(low, apply, args, node), node)
 
 
 _CALLS: dict[str, Callable[..., Abstract]] = {

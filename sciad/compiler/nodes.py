@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sciad.compiler.border import flat_integers
+from sciad.compiler.chunks import FEWEST, WIDTH, WIDTH_CURVED, chunks
 from sciad.compiler.integers import LIMIT
 from sciad.compiler.program import Program
 from sciad.core.apply import bind
@@ -83,7 +84,8 @@ class Call:
         if status < 0:
             raise MemoryError("no memory for the tape of a compiled derivative")
         name, message, place = self.program.load(kind).FAILURES[status - 1]
-        exception = getattr(builtins, name, RuntimeError)
+        known: Any = np.linalg if name == "LinAlgError" else builtins
+        exception = getattr(known, name, RuntimeError)
         if not (isinstance(exception, type) and issubclass(exception, Exception)):
             exception = RuntimeError
         raise exception(message if place is None else f"{message}\n  where: {place}")
@@ -241,7 +243,7 @@ def _assembled(layout: Any, leaves: Any) -> Any:
     items = [_assembled(item, leaves) for item in layout[1]]
     if kind == "complex":
         return _complex(*items)
-    return items if kind == "list" else tuple(items)
+    return items if kind in ("list", "updates") else tuple(items)
 
 
 def _complex(re: Any, im: Any) -> Any:
@@ -313,13 +315,28 @@ def _each_direction(node: CallNode, tangents: tuple, out: Any, leaves: tuple) ->
     """J v for K directions v at once (leading axis of the tangents)."""
     moved = [k for k, t in enumerate(tangents) if t is not None]
     directions = len(tangents[moved[0]])
-    columns = []
+    columns: list[Any] = []
+    if directions >= FEWEST and not any_traced((*leaves, *(tangents[k] for k in moved))):
+        rows = [[None if t is None else t[row] for t in tangents] for row in range(directions)]
+        columns = _pushed_together(node, rows, leaves)
+        directions = 0
     for row in range(directions):
         push = PushForward(node, moved)
         columns.append(bind(push, *(tangents[k][row] for k in moved), *leaves))
     if not isinstance(out, tuple):
         return _stack(columns)
     return tuple(_stack([c[k] for c in columns]) for k in range(len(out)))
+
+
+def _pushed_together(node: CallNode, rows: list[list], leaves: tuple) -> list[Any]:
+    """J v for plain directions, several in each pass."""
+    made = Call(node.program, list(leaves), node.integers)
+    columns = []
+    for part in chunks(rows, WIDTH):
+        raw = made.run(f"jvp{WIDTH}", *(buffer for row in part for buffer in made.duals(row)))
+        for later in reversed(range(WIDTH)):
+            columns.append(_tangent_part(node.split, raw, later))
+    return columns[: len(rows)]
 
 
 def _stack(rows: list[Any]) -> Any:
@@ -359,10 +376,11 @@ class PullBack:
         c, x = args[:n], args[n:]
         _shallow(node, (*args, *(t for t in tangents if t is not None)))
         rows = next(len(t) for t in tangents if t is not None)
-        found = []
-        for row in range(rows):
-            d = [None if t is None else t[row] for t in tangents]
-            found.append(second_order(node, c, x, d[n:], d[:n]))
+        d = [[None if t is None else t[row] for t in tangents] for row in range(rows)]
+        if rows >= FEWEST:
+            found = _curved_together(node, c, x, d)
+        else:
+            found = [second_order(node, c, x, row[n:], row[:n]) for row in d]
         columns = tuple(np.stack([np.asarray(f[k]) for f in found]) for k in range(len(x)))
         return columns if isinstance(out, tuple) else columns[0]
 
@@ -422,15 +440,32 @@ class PushForward:
         return columns if isinstance(out, tuple) else columns[0]
 
 
-def _tangent_part(split: Split, raw: tuple) -> Any:
-    """Take the last derivative among (results, first tangents, ...)."""
-    duals = split.duals(raw[-_dual_count(split) :], split.float_lengths(raw))
+def _tangent_part(split: Split, raw: tuple, later: int = 0) -> Any:
+    """Take the last derivative among (results, first tangents, ...), or one before it."""
+    count = _dual_count(split)
+    end = len(raw) - later * count
+    duals = split.duals(raw[end - count : end], split.float_lengths(raw))
     return tuple(duals) if len(duals) != 1 else duals[0]
 
 
 def _dual_count(split: Split) -> int:
     pairs = zip(split.kinds, split.is_float(), strict=True)
     return sum(1 if k[0] == "memory" else _count(k) for k, f in pairs if f)
+
+
+def _curved_together(node: CallNode, c: tuple, x: tuple, rows: list[list]) -> list[tuple]:
+    """H[c] dx + J^T dc for several rows (dc, dx) in each pass."""
+    made, split, n = Call(node.program, list(x), node.integers), node.split, len(c)
+    found: list[tuple] = []
+    for part in chunks(rows, WIDTH_CURVED):
+        given, changes = [], []
+        for row in part:
+            dc = [np.zeros(np.shape(g)) if d is None else d for g, d in zip(c, row, strict=False)]
+            changes.append(made.empty())
+            given += [*made.duals(row[n:]), *split.packed(dc), *changes[-1]]
+        made.run(f"hvp{WIDTH_CURVED}", *split.packed(list(c)), *made.empty(), *given)
+        found += [made.split(change) for change in changes]
+    return found[: len(rows)]
 
 
 def second_order(node: CallNode, c: Any, x: Any, dx: Any, dc: Any) -> tuple[Any, ...]:

@@ -153,6 +153,7 @@ class Pools:
         return [(view, False, count_of(low, view)) for view in views]
 
     def of(self, env: Environment, key: Any) -> list[Memory]:
+        """List the arrays under a key; a list that no pool takes has entries of its own."""
         value = env[key]
         if isinstance(value, ListOf) and key not in self.keys:
             return []
@@ -186,7 +187,7 @@ class Pools:
         for key in sorted(after, key=lambda k: not isinstance(k[1], str)):
             value, old = after[key], base.get(key)
             if not isinstance(key[1], str) and old is None:
-                if key[0] not in held_lists(after):
+                if memories(value, after) and key[0] not in held_lists(after):
                     after[key] = Missing("it is not kept")
             elif key in lost:
                 after[key] = Missing("it is not kept")
@@ -196,10 +197,7 @@ class Pools:
                 changed |= self.carried(key, old, value, base, after)
         if changed:
             return True
-        for group in self.groups:
-            if self.gather(group, base, after):
-                return True
-        return False
+        return any(self.gather(group, base, after) for group in self.groups)
 
     def leaving(self, key, old, value, base, after) -> bool:
         """Deal with a value that does not enter the next iteration: keep it if it is read later."""
@@ -312,7 +310,8 @@ class Pools:
                 kept.append(m.offset)
         if len(kept) + len(todo) > group.slots:
             return self.grow(group, len(kept) + len(todo))
-        if any([self.lengthen(group, view) for view, _, fits in todo if not fits]):
+        longer = [self.lengthen(group, view) for view, _, fits in todo if not fits]
+        if any(longer):
             return True
         slots = [self.slot(group, offset) for offset in kept]
         for view, whole, fits in todo:
@@ -340,6 +339,7 @@ class Pools:
         return found
 
     def follow(self, group: Group, after: Environment, view: Memory, whole: bool, at) -> None:
+        """Copy an array into a slot at the end of an iteration; its references follow."""
         low, pool = self.low, group.buffer
         assert pool is not None
         strides = standard(low, view.shape)
@@ -379,7 +379,7 @@ class Pools:
         return True
 
     def slot(self, group: Group, offset: Operand) -> Operand:
-        """Number of the slot that an offset lies in."""
+        """Give the number of the slot that an offset lies in."""
         if group.slots == 1:
             return _ZERO
         known = self.low.b.made.get(offset) if isinstance(offset, Value) else None

@@ -13,10 +13,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sciad.compiler import cache
+from sciad.compiler import cache, writes
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import _strides, over, owns_buffer, settled
 from sciad.compiler.border import RunTimeArray
+from sciad.compiler.bundle import bundle
 from sciad.compiler.emit import Emitted, emit
 from sciad.compiler.fingerprint import (
     Unknown,
@@ -30,7 +31,6 @@ from sciad.compiler.fingerprint import (
 from sciad.compiler.frontend import Front, abstract_tree
 from sciad.compiler.integers import LENGTH_BITS
 from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
-from sciad.compiler.kinds import dtype_of
 from sciad.compiler.labels import leaf_names
 from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
@@ -52,9 +52,11 @@ from sciad.compiler.values import (
 from sciad.compiler.whole import elements
 from sciad.core.tree import TreeDef
 
-__all__ = ["Program"]
+__all__ = ["SCALAR", "Program"]
 
 _LARGE = const((1 << 62) - 1)
+#: Layout of the result of a function that returns one float.
+SCALAR = ("scalar", "float64")
 
 
 class Program:
@@ -96,7 +98,10 @@ class Program:
 
     # -- machine code --------------------------------------------------------------------------
     def compiled(self, kind: str) -> Any:
-        """Give the compiled function of one kind: value, jvp, vjp, hvp or second."""
+        """Give the compiled function of one kind: value, jvp, vjp, hvp or second.
+
+        ``"jvp8"`` and ``"hvp4"`` are those along 8 and 4 directions at once.
+        """
         module = self.modules.get(kind)
         if module is None:
             module = self.load(kind)
@@ -153,7 +158,7 @@ class Program:
         """Lower the function."""
         captures = abstract_tree(self.treedef.children[1], lambda: const(0.0))
         front = Front(self.function, captures)
-        names = leaf_names(self.root, self.treedef)
+        names = _for_parts(leaf_names(self.root, self.treedef), self.leaves)
         buffers = [
             Value(name, BufferType(FLOAT))
             for name, leaf in zip(names, self.leaves, strict=True)
@@ -183,7 +188,7 @@ class Program:
     def finish(self, low: Any, value: Abstract, place: Any) -> tuple[Operand, ...]:
         """Take the result apart; `layout` is how to put it together again."""
         parts = _Results(low, place)
-        self.layout = parts.layout(settled(low, value, place))
+        self.layout = writes.finish(low, parts, parts.layout(settled(low, value, place)))
         return (*parts.scalars, *parts.buffers, *parts.lengths)
 
     def active(self, program: Function) -> list[Value]:
@@ -210,13 +215,22 @@ class Program:
             return simplify(adjoint(program, active))
         if kind == "grad":
             return simplify(with_results(adjoint(program, active), program))
-        if kind == "hvp":
+        if kind.startswith("jvp"):
+            return simplify(bundle(program, active, int(kind[3:])))
+        if kind.startswith("hvp"):
             reverse = simplify(adjoint(program, active))
             given = [p for p in reverse.params if p not in program.params]
             moved = [*active, *(given[-len(active) :] if bits else given)]
-            return simplify(tangent(reverse, moved))
+            return simplify(bundle(reverse, moved, int(kind[3:] or 1)))
         forward = simplify(tangent(program, active))
         return simplify(tangent(forward, active))
+
+    def pullback(self, program: Function, active: list[Value]) -> Function:
+        """Make the adjoint; where the result is one float it is returned as well."""
+        made = adjoint(program, active)
+        if self.layout == SCALAR:
+            made.body.results = program.results
+        return simplify(made)
 
     # -- text ----------------------------------------------------------------------------------
     def text(self, kind: str, program: Function) -> str:
@@ -250,7 +264,8 @@ def with_results(reverse: Function, program: Function) -> Function:
 
 def _blank(kind: Any) -> str:
     if isinstance(kind, BufferType):
-        return f"np.empty(0, dtype=np.{dtype_of(kind.element)})"
+        name = "bool_" if kind.element is BOOL else kind.element.name
+        return f"np.empty(0, dtype=np.{name})"
     return {"float64": "0.0", "int64": "0", "bool": "False"}[kind.name]
 
 
@@ -258,6 +273,16 @@ def _numba_type(kind: Any) -> str:
     if not isinstance(kind, BufferType):
         return kind.name
     return "boolean[::1]" if kind.element is BOOL else f"{kind.element.name}[::1]"
+
+
+def _for_parts(names: list[str], leaves: tuple[LeafType, ...]) -> list[str]:
+    """Name real and imaginary parts, too."""
+    given = iter(names)
+    found: list[str] = []
+    for leaf in leaves:
+        whole = found[-1].removesuffix("_real") if leaf.part == "imag" else next(given)
+        found.append(f"{whole}_{leaf.part}" if leaf.part else whole)
+    return found
 
 
 class _Leaves:
@@ -279,15 +304,18 @@ class _Leaves:
         self.buffers = iter(buffers)
         self.floats = 0
         self.lengths = 0
+        self.number = 0
 
     def __call__(self) -> Abstract:
         leaf, name = next(self.remaining), next(self.names)
+        self.number += 1
         if leaf.part == "real":
             re = self.real(leaf, name)
-            return complex_of(re, self.real(next(self.remaining), name))
-        return self.real(leaf, name)
+            return complex_of(re, self.real(next(self.remaining), next(self.names)))
+        made = self.real(leaf, name)
+        return writes.begin(self.low, self.number - 1, made) if leaf.ndim else made
 
-    def real(self, leaf: LeafType, name: str) -> Abstract:
+    def real(self, leaf: LeafType, name: str) -> Any:
         """Make a number or an array of floats."""
         b = self.low.b
         if leaf.ndim == 0:
@@ -334,6 +362,7 @@ class _Results:
         self.place = place
         self.scalars: list[Operand] = []
         self.buffers: list[Value] = []
+        self.seen: set[Value] = set()
         self.lengths: list[Operand] = []
 
     def layout(self, value: Abstract) -> Any:
@@ -368,12 +397,15 @@ class _Results:
     def buffer(self, value: Memory) -> Any:
         """Describe a result in memory: a fresh buffer that nothing else refers to."""
         mine = owns_buffer(self.low, value) and value.buffer not in self.buffers
+        shared = value.buffer in self.low.inputs or value.buffer in self.seen
+        self.seen.add(value.buffer)
         fresh = value if mine else copied_to_memory(self.low, value, self.place)
         self.buffers.append(fresh.buffer)
         self.lengths.extend(fresh.shape)
         kind = value.buffer.type.element
         more = () if kind is FLOAT else (kind.name,)
-        return ("list" if value.is_list else "memory", len(fresh.shape), *more)
+        copied = ("copied",) if shared else ()
+        return ("list" if value.is_list else "memory", len(fresh.shape), *copied, *more)
 
 
 def copied_to_memory(low: Any, value: Memory, place: Any) -> Memory:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from sciad.compiler import language
 from sciad.compiler.invoke import Callee, free_values, invokes, reachable, sites, writes
 from sciad.compiler.ir import (
     FLOAT,
@@ -87,6 +88,7 @@ class Target:
     resolve: Callable[[str], Abstract | None]
     defaults: list[Abstract]
     frame: Any = None  # that a closure was made in
+    keywords: dict[str, Abstract] = field(default_factory=dict)  # defaults by name
 
     @property
     def name(self) -> str:
@@ -146,7 +148,10 @@ def invoke(
 ) -> Abstract:
     """Call a function that calls itself."""
     low.home = low.home or target.filename
-    values = low.arguments(target.tree, args, named, target.defaults, node)
+    if any(isinstance(n, ast.Nonlocal) for n in ast.walk(target.tree)):
+        low.refuse("a function that calls itself assigns nonlocal names", node, "return them")
+    defaults = target.defaults, target.keywords
+    values = language.arguments(low, target.tree, args, named, defaults, node)
     layout = Layout(low, values, node)
     frames = [*layout.frames, *([target.frame] if target.frame is not None else [])]
     key = (marker(target.tree, target.filename), target.token, layout.structure)

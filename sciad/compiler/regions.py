@@ -152,7 +152,9 @@ class Inner:
     def unwritten(self, before: dict, region: Region) -> None:
         """Refuse functions that write to what they did not make."""
         made = {v for n in walk(region) if isinstance(n, Op) and n.code == "alloc" for v in n.outs}
-        stores = [n for n in walk(region) if isinstance(n, Op) and n.code in ("store", "accum")]
+        stores = [
+            n for n in walk(region) if isinstance(n, Op) and n.code in ("store", "accum", "linalg")
+        ]
         changed = any(self.low.env.get(key) is not value for key, value in before.items())
         if changed or any(n.args[0] not in made for n in stores):
             self.low.refuse(

@@ -55,7 +55,8 @@ _GAIN = 0.85
 _MOST_TRIED = 6
 _LARGEST = 5000
 _WRITES = ("store", "accum")
-_ONCE = ("push", "pop", "invoke")  # frames lie on the tape in the order of the first run
+#: Frames lie on the tape in the order of the first run; `linalg` writes to several buffers.
+_ONCE = ("push", "pop", "invoke", "linalg")
 
 
 @dataclass(eq=False)
@@ -72,6 +73,8 @@ class Replay:
         Values of the copy.
     unseen : set
         Stores of the copy (by `id`) that are reversed but not executed.
+    state : list of Value
+        Buffers that a run needs as earlier iterations left them.
     params : tuple of Value
         What stands for the parameters of the loop in the copy.
     stored : Checkpoints or None
@@ -84,6 +87,7 @@ class Replay:
     body: Region
     own: set[Value]
     unseen: frozenset[int]
+    state: list[Value]
     params: tuple[Value, ...]
     stored: Checkpoints | None = None
     restoring: int = 0
@@ -146,19 +150,21 @@ class Replays:
                 where=where,
                 hint="give the loop a copy of that array",
             )
-        return checkpoints(loop, [(b, self.size(b)) for b in self.state(loop, loop.body)])
+        return checkpoints(loop, [(b, self.size(b)) for b in self.state(loop)])
 
     def size(self, buffer: Value) -> Operand:
         """Length of a buffer that the program made."""
         return self.places.producer[buffer].args[0]
 
-    def state(self, loop: Loop, body: Region) -> list[Value]:
-        """Buffers that a run of the body reads as earlier iterations left them."""
-        inside = {v for n in walk(body) for v in defined(n)}
-        read, _ = accessed(body)
-        _, written = accessed(loop.body)
+    def state(self, loop: Loop) -> list[Value]:
+        """Buffers that the body of a loop reads as earlier iterations left them.
+
+        Asked while the body is complete: a copy loses what the reversed code does not need.
+        """
+        inside = {v for n in walk(loop.body) for v in defined(n)}
+        read, written = accessed(loop.body)
         needed = (read & written) - inside
-        kept = [b for b in needed if not overwritten_first(self.places, body, b)]
+        kept = [b for b in needed if not overwritten_first(self.places, loop.body, b)]
         return sorted(kept, key=lambda b: b.serial)
 
     def copy(self, loop: Loop, stored: Checkpoints | None) -> Replay:
@@ -173,7 +179,8 @@ class Replays:
         self.places.enter_root(body, unseen)
         self.varied.update(new for old, new in origin.items() if old in self.varied)
         self.chosen.update(new for old, new in origin.items() if old in self.chosen)
-        return Replay(loop, body, set(origin.values()), unseen, params, stored)
+        state = self.state(loop)
+        return Replay(loop, body, set(origin.values()), unseen, state, params, stored)
 
     def possible(self, loop: Loop) -> bool:
         """Tell whether memory can be put back to what it was when an iteration began."""
@@ -195,6 +202,7 @@ class Replays:
 
         The sizes of arrays stay: the shadows have them too.
         """
+        self.store_states(mirror)
         for _ in range(2):
             within = self.within(mirror)
             for region, replay in within:
@@ -212,10 +220,19 @@ class Replays:
 
     def drop_stores(self, region: Region, replay: Replay) -> None:
         """Leave out stores that neither the copy reads nor copies of its inner loops do."""
-        beyond = [accessed(inner.body)[0] for _, inner in self.within(region)]
-        unseen = replay.unseen | unseen_stores(replay.body, replay.own.union(*beyond))
+        made = {v for n in walk(replay.body) for v in defined(n)}
+        unseen = replay.unseen | unseen_stores(replay.body, made | self.read_later(region))
         for inner in regions(replay.body):
             inner.nodes = [n for n in inner.nodes if id(n) not in unseen]
+
+    def read_later(self, mirror: Region) -> set[Value]:
+        """Find the buffers that the reversed code of a body reads, copies of inner loops included.
+
+        An inner copy may be the only one to read them: the outer copy has to provide them all the
+        same.
+        """
+        inner = [accessed(replay.body)[0] for _, replay in self.within(mirror)]
+        return accessed(mirror)[0].union(*inner)
 
     def within(self, mirror: Region) -> list[tuple[Region, Replay]]:
         """Mirrors with a replay, outermost first."""
@@ -226,21 +243,31 @@ class Replays:
         """Store buffers where iterations begin, and restore them where mirrors do."""
         for region, replay in reversed(self.within(mirror)):
             self.drop_stores(region, replay)
-            loop, stored = replay.loop, replay.stored
-            if stored is not None:
-                outer = self.places.owner[id(loop.body)][1].nodes
-                place = outer.index(loop)
-                outer[place:place] = stored.before
-                saves, loads = stored.prefix, stored.begin
-            else:
-                saves, loads = [], []
-                for buffer in self.state(loop, replay.body):
-                    slot = Slot.fresh(self.number)
-                    saves += _saving(buffer, self.size(buffer), loop, slot)
-                    loads[:0] = _restoring(buffer, self.size(buffer), loop, slot)
+            loop = replay.loop
+            if replay.stored is not None:
+                begin = set(map(id, replay.stored.begin))
+                replay.restoring = sum(id(n) in begin for n in region.nodes)
+                continue
+            saves: list[Node] = []
+            loads: list[Node] = []
+            read = accessed(replay.body)[0] | self.read_later(region)
+            for buffer in [b for b in replay.state if b in read]:
+                slot = Slot.fresh(self.number)
+                saves += _saving(buffer, self.size(buffer), loop, slot)
+                loads[:0] = _restoring(buffer, self.size(buffer), loop, slot)
             loop.body.nodes[:0] = saves
             region.nodes[:0] = loads
             replay.restoring = len(loads)
+
+    def store_states(self, mirror: Region) -> None:
+        """Insert the code of loops with few stored states."""
+        for region, replay in self.within(mirror):
+            if replay.stored is not None:
+                outer = self.places.owner[id(replay.loop.body)][1].nodes
+                place = outer.index(replay.loop)
+                outer[place:place] = replay.stored.before
+                replay.loop.body.nodes[:0] = replay.stored.prefix
+                region.nodes[:0] = replay.stored.begin
 
 
 def best(function: Function, made: Function, reverse: Callable[..., Function]) -> Function:

@@ -10,9 +10,10 @@ leaves with a status instead of raising, so there is no exit it could miss.
 from __future__ import annotations
 
 import llvmlite.ir as llvm
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from sciad.compiler.cached import njit
 from sciad.compiler.machine import TAPE_SCOPE, scopes_of
 
 __all__ = [
@@ -84,7 +85,7 @@ def tape_put_int(typingctx, tape, index, value):
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-@njit(cache=True)
+@njit()
 def tape_grow(tape, room, need):
     """Give the tape at least `need` slots; returns (tape, room), tape 0 if memory ran out."""
     slots = max(2 * room, need, 256)
@@ -95,7 +96,7 @@ def tape_grow(tape, room, need):
     return grown, slots
 
 
-@njit(cache=True)
+@njit()
 def tape_grow_exactly(tape, room, need):
     """Give the tape `need` slots and no more: its room then says what was needed at most."""
     grown = _realloc(tape, 8 * need)
@@ -105,7 +106,7 @@ def tape_grow_exactly(tape, room, need):
     return grown, need
 
 
-@njit(cache=True)
+@njit()
 def tape_free(tape):
     """Give the memory back; harmless on a tape that never grew."""
     _free(tape)

@@ -28,7 +28,8 @@ from sciad.compiler.ir import (
 
 __all__ = ["remove_dead", "simplify"]
 
-_EFFECTS = frozenset(["store", "accum", "check", "push", "pop", "invoke"])
+_EFFECTS = frozenset(["store", "accum", "linalg", "check", "push", "pop", "invoke"])
+_WRITES = ("store", "accum", "linalg")
 
 
 def simplify(function: Function) -> Function:
@@ -114,6 +115,8 @@ class _Numbering:
         if node.code == "check" and self.holds(args[0]):
             return
         self.keep(node, args)
+        if node.code == "linalg":
+            self.loads.pop(args[0], None)
         if node.code in ("store", "accum"):
             buffer, index, value = args
             known = self.loads.setdefault(buffer, {})
@@ -143,7 +146,7 @@ class _Numbering:
 
     def forget_writes(self, region: Region) -> None:
         for node in walk(region):
-            if isinstance(node, Op) and node.code in ("store", "accum"):
+            if isinstance(node, Op) and node.code in _WRITES:
                 self.loads.pop(self.get(node.args[0]), None)
             elif isinstance(node, Op) and node.code == "invoke":
                 for k in writes(node.attr):
@@ -260,7 +263,7 @@ class _Liveness:
             self.around[id(node)] = outer
             self.producer.update(dict.fromkeys(defined(node), node))
             if isinstance(node, Op):
-                if node.code in ("store", "accum"):
+                if node.code in _WRITES:
                     self.pending.setdefault(node.args[0], []).append(node)
                 elif node.code in _EFFECTS:
                     self.need(node)

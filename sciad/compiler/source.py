@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sciad.compiler.cache import compiler_digest, load
-from sciad.compiler.emit import Emitted
+from sciad.compiler.emit import HELPERS, Emitted
 from sciad.compiler.frontend import python_function
 from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import Failure, Function, Op, walk
@@ -42,11 +42,15 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
     ]
     if emitted.uses_tape:
         lines += [f"from sciad.compiler.runtime import {_RUNTIME}"]
-    names = sorted(set(_VECTORISED.findall("\n".join([*emitted.functions, *emitted.lines]))))
-    if any("special." in line for line in (*emitted.functions, *emitted.lines)):
+    written = "\n".join([*emitted.functions, *emitted.lines])
+    names = sorted(set(_VECTORISED.findall(written)))
+    if "special." in written:
         lines += ["from sciad.compiler.vecmath import scalars as special"]
     if names:
         lines += [f"from sciad.compiler.vecmath.kernels import {', '.join(names)}"]
+    helpers = [name for name in HELPERS if f"{name}(" in written]
+    if helpers:
+        lines += [f"from sciad.compiler.dense import {', '.join(helpers)}"]
     lines += ["", "FAILURES = ["]
     lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
     return [*lines, "]", *emitted.tables, "", ""]

@@ -108,12 +108,17 @@ class _Point:
 
     def cotangents(self, w: np.ndarray) -> list[np.ndarray]:
         """Lay a vector over the float results."""
-        split = split_of(self.program)
+        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in self.outputs]
+        pieces = np.split(w, np.cumsum(sizes)[:-1])
+        shaped = [p.reshape(shape) for p, shape in zip(pieces, self.outputs, strict=True)]
+        return split_of(self.program).packed(shaped)
+
+    @functools.cached_property
+    def outputs(self) -> list[tuple[int, ...]]:
+        """Shapes of the float results."""
         results = self.call.numbers(self.call.run("value"))
-        floats = [r for r, f in zip(results, split.is_float(), strict=True) if f]
-        pieces = np.split(w, np.cumsum([np.size(r) for r in floats])[:-1])
-        shaped = [p.reshape(np.shape(r)) for p, r in zip(pieces, floats, strict=True)]
-        return split.packed(shaped)
+        pairs = zip(results, split_of(self.program).is_float(), strict=True)
+        return [np.shape(r) for r, f in pairs if f]
 
     def hvp(self, v: np.ndarray) -> np.ndarray:
         """Product of the Hessian of a number with a vector."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing, recursion
+from sciad.compiler import arrays, indexing, language, recursion
 from sciad.compiler.calls import may_write
 from sciad.compiler.expressions import binary, condition
 from sciad.compiler.ir import (
@@ -86,6 +86,8 @@ def assign(low: Lowering, target: ast.expr, value: Abstract) -> None:
         if isinstance(value, Value) and value.name == "v":
             value.name = target.id
         low.bind(target.id, value)
+    elif isinstance(target, ast.Tuple | ast.List) and language.starred(target):
+        language.assign_starred(low, target, value)
     elif isinstance(target, ast.Tuple | ast.List):
         items = indexing.unpacked(low, value, len(target.elts), target)
         for element, item in zip(target.elts, items, strict=True):
@@ -138,22 +140,14 @@ def _augmented(low: Lowering, node: ast.AugAssign) -> None:
 
 # -- leaving -------------------------------------------------------------------------------------
 def _raise(low: Lowering, node: ast.Raise) -> None:
-    name, message = "RuntimeError", "the function raised an exception"
-    made = node.exc
-    if isinstance(made, ast.Call):
-        first = made.args[0] if made.args else None
-        if isinstance(first, ast.Constant):
-            message = str(first.value)
-        made = made.func
-    if isinstance(made, ast.Name):
-        name = made.id
+    name, message = language.exception_of(node)
     low.b.check(const(False), Failure(name, message, low.at(node)))
     low.dead = True
 
 
 def _assert(low: Lowering, node: ast.Assert) -> None:
-    message = node.msg.value if isinstance(node.msg, ast.Constant) else ast.unparse(node.test)
-    low.check(condition(low, node.test), "AssertionError", str(message), node)
+    message = ast.unparse(node.test) if node.msg is None else language.text_of(node.msg)
+    low.check(condition(low, node.test), "AssertionError", message, node)
 
 
 def _expression(low: Lowering, node: ast.Expr) -> None:
@@ -165,7 +159,7 @@ def _function(low: Lowering, node: ast.FunctionDef) -> None:
     if node.decorator_list:
         low.refuse("a decorated inner function cannot be compiled", node, "define it outside")
     defaults = tuple(low.evaluate(d) for d in node.args.defaults)
-    low.bind(node.name, Closure(node, low.frame, defaults))
+    low.bind(node.name, Closure(node, low.frame, defaults, language.named_defaults(low, node)))
 
 
 # -- branches ------------------------------------------------------------------------------------
@@ -307,4 +301,12 @@ _HANDLERS: dict[type[ast.stmt], Callable[[Any, Any], None]] = {
     ast.For: for_loop,
     ast.While: while_loop,
     ast.Pass: lambda low, node: None,
+    ast.Nonlocal: lambda low, node: None,
+    ast.Delete: language.delete,
+    ast.With: lambda low, node: low.refuse(
+        "with cannot be compiled", node, "move it out of the compiled function"
+    ),
+    ast.Match: lambda low, node: low.refuse(
+        "match with such a pattern cannot be compiled", node, "use if / elif"
+    ),
 }

@@ -27,6 +27,7 @@ from sciad.compiler.ir import (
     const,
     walk,
 )
+from sciad.compiler.linear_rules import tangent_of
 from sciad.compiler.partials import partial
 from sciad.core.errors import CompileError
 
@@ -84,6 +85,11 @@ class _Calls:
         return _Tangent(function, active, self).run()
 
 
+def _is_polynomial(node: Op) -> bool:
+    """Whether a power has a constant exponent of at least 1, hence a finite slope."""
+    return isinstance(node.args[1], Const) and node.args[1].value >= 1
+
+
 class _Tangent:
     def __init__(
         self, function: Function, active: Sequence[Value], calls: _Calls, root: bool = False
@@ -95,9 +101,10 @@ class _Tangent:
         self.calls = calls
         self.varied = calls.varied
         self.dual: dict[Value, Operand] = {}
+        self.sources: dict[Operand, list[Value] | None] = {}
         ops = [n for n in walk(function.body) if isinstance(n, Op)]
         self.producer = {n.outs[0]: n for n in ops if len(n.outs) == 1}
-        self.written = {n.args[0] for n in ops if n.code in ("store", "accum")}
+        self.written = {n.args[0] for n in ops if n.code in ("store", "accum", "linalg")}
         self.b = Builder()
 
     def run(self) -> Function:
@@ -230,7 +237,7 @@ class _Tangent:
         if slope is None:
             return None
         term = b.mul(dual, slope)
-        steep = code == "pow" or node.attr[1] in _STEEP
+        steep = not _is_polynomial(node) if code == "pow" else node.attr[1] in _STEEP
         return self.unless_still(args[k], term) if steep else term
 
     # x**p has a derivative along x where it has none along p (x < 0, p = 2.0): a direction that
@@ -248,18 +255,34 @@ class _Tangent:
 
     def inputs(self, value: Operand) -> list[Value] | None:
         """List the active inputs a value is computed from by plain operations, else None."""
+        work = [value]
+        while work:
+            node = None if self.settled(work[-1]) else self.producer[work[-1]]
+            missing = [] if node is None else [a for a in node.args if not self.settled(a)]
+            if node is not None and not missing:
+                parts = [self.sources[a] for a in node.args]
+                every = dict.fromkeys(v for p in parts for v in p or ())
+                self.sources[work[-1]] = None if None in parts else list(every)
+            if not missing:
+                work.pop()
+            work += missing
+        return self.sources[value]
+
+    def settled(self, value: Operand) -> bool:
+        """Whether the inputs of a value are known, or can be told without its operands."""
+        if value in self.sources:
+            return True
+        node = None if isinstance(value, Const) else self.producer.get(value)
         if isinstance(value, Const) or value not in self.varied:
-            return []
-        if value in self.moved:
-            return [value]
-        node = self.producer.get(value)
-        if node is None or node.code in ("pop", "alloc", "invoke", "table"):
-            return None
-        if node.code == "load":
-            buffer = node.args[0]
-            return [value] if buffer in self.moved and buffer not in self.written else None
-        parts = [self.inputs(a) for a in node.args]
-        return None if None in parts else list(dict.fromkeys(v for p in parts for v in p or ()))
+            self.sources[value] = []
+        elif value in self.moved:
+            self.sources[value] = [value]
+        elif node is None or node.code in ("pop", "alloc", "invoke", "table", "linalg"):
+            self.sources[value] = None
+        elif node.code == "load":
+            fixed = node.args[0] in self.moved and node.args[0] not in self.written
+            self.sources[value] = [value] if fixed else None
+        return value in self.sources
 
     def invoke(self, node: Op) -> None:
         """Call the tangent of a callee: arguments, then duals of those that vary at any call."""
@@ -309,6 +332,11 @@ class _Tangent:
         buffer, index, value = node.args
         if self.of(buffer) is not None and self.of(value) is not None:
             self.b.effect("accum", self.of(buffer), index, self.of(value))
+
+    def _linalg(self, node: Op) -> None:
+        dual = self.of(node.args[0])
+        if dual is not None:
+            tangent_of(self.b, node, dual, self.of(node.args[1]))
 
     def frame_of(self, node: Op) -> tuple[object, str]:
         """Slot of the duals of what a push or pop moves."""

@@ -30,8 +30,10 @@ __all__ = [
     "Method",
     "Missing",
     "Object",
+    "Partial",
     "Pythonic",
     "RangeOf",
+    "Rows",
     "StaticArray",
     "Structure",
     "TupleOf",
@@ -67,6 +69,7 @@ class TupleOf:
     items: tuple[Abstract, ...]
     fields: tuple[str, ...] = ()
     kind: type = tuple
+    made_by: type | None = None  # the class of a namedtuple
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,7 @@ class Structure:
 
     items: dict[Any, Abstract]
     is_dict: bool
+    made_by: type | None = None  # the class of an object
 
 
 class Cells:
@@ -172,6 +176,14 @@ class CheckpointedRange(RangeOf):
 
 
 @dataclass(frozen=True, eq=False)
+class Rows:
+    """zip, or enumerate from `first`, over arrays and ranges of a length known at run time."""
+
+    sources: tuple[Abstract, ...]
+    first: Operand | None
+
+
+@dataclass(frozen=True, eq=False)
 class Method:
     """A bound method of an abstract value."""
 
@@ -204,6 +216,16 @@ class Closure:
     node: ast.FunctionDef | ast.Lambda
     frame: Any
     defaults: tuple[Abstract, ...] = field(default=())
+    keywords: dict[str, Abstract] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """A function with some of its arguments: functools.partial, or a method of an object."""
+
+    target: Abstract
+    args: tuple[Abstract, ...]
+    named: dict[str, Abstract]
 
 
 #: Any of the above, or an operand of the IR. Not spelled out as a union: nearly every use tells the

@@ -104,6 +104,11 @@ def watching(
     return watch
 
 
+def is_watching() -> bool:
+    """Whether debugging is on."""
+    return _on.get()
+
+
 def note_cut(function: Any, args: Sequence[Any]) -> None:
     """Note that a function without derivative is called, where an argument is watched."""
     if not _watched:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from sciad.core.accelerated import call_compiled, python_of
 from sciad.core.adoption import HELPERS, adopt_parts, is_whole
 from sciad.core.apply import apply, elementwise
 from sciad.core.buffer import constant, refuse_plain
@@ -449,13 +450,17 @@ def _has_factories(kind: type) -> bool:
 def _call_object(function: Any, args: tuple, kwargs: dict, boxed: bool) -> Any:
     """Call an instance with ``__call__``, or a compiled function."""
     if type(function).__module__.startswith("sciad."):
-        if type(function) is Following:
+        if type(function) is Following or getattr(function, "takes_boxes", False):
             return function(*args, **kwargs)
         args = tuple(unwrap_constants(a) for a in args)
         return function(*args, **{k: unwrap_constants(v) for k, v in kwargs.items()})
-    python = getattr(function, "py_func", None)  # numba's dispatchers
-    if boxed and type(python) is types.FunctionType:
-        return call(python, *args, **kwargs)
+    python = python_of(function)
+    if boxed and python is not None:
+        found = call_compiled(function, args, kwargs)
+        if found is not NotImplemented:
+            return found
+        if hasattr(function, "py_func") or not any(type(a) is Array for a in args):
+            return call(python, *args, **kwargs)
     inner = inspect.getattr_static(type(function), "__call__", None)
     rule = BY_CALLABLE.get(inner)
     if rule is not None and boxed:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sciad.core.accelerated import compiled_derivative
+from sciad.core.debugging import is_watching
 from sciad.core.errors import InputError
 from sciad.core.holomorphic import check_complex, check_holomorphic
 from sciad.core.running import ArgNums, Arguments, ForwardRun, ReverseRun, check_request, name_of
@@ -90,8 +92,14 @@ def jacobian(
         check_plain("jacobian", has_aux=has_aux, holomorphic=holomorphic, chunk=chunk)
         return sparse_maker("jacobian")(fun, argnums)
 
+    quick = None if has_aux or holomorphic or chunk else compiled_derivative(fun)
+
     @functools.wraps(fun)
     def matrix(*args: Any, **kwargs: Any) -> Any:
+        if quick is not None and not kwargs and not is_watching():
+            found = quick("jacobian", args, argnums, mode)
+            if found is not NotImplemented:
+                return found
         arguments = Arguments(fun, args, kwargs, argnums, "jacobian")
         if holomorphic:
             check_complex(arguments.leaves, arguments.paths(), "jacobian", "argument")

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.debugging import note_cut
+from sciad.core.accelerated import compiled_derivative
+from sciad.core.debugging import is_watching, note_cut
 from sciad.core.dispatch import call
 from sciad.core.errors import InputError
 from sciad.core.holomorphic import check_complex, check_holomorphic
@@ -234,7 +235,19 @@ def hessian(
         check_plain("hessian", has_aux=has_aux, holomorphic=holomorphic)
         return sparse_maker("hessian")(fun, argnums)
     first = grad(fun, argnums, has_aux, holomorphic)
-    return jacobian(first, argnums, mode="forward", has_aux=has_aux, holomorphic=holomorphic)
+    matrix = jacobian(first, argnums, mode="forward", has_aux=has_aux, holomorphic=holomorphic)
+    quick = None if has_aux or holomorphic else compiled_derivative(fun)
+    if quick is None:
+        return matrix
+
+    @functools.wraps(fun)
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        found = NotImplemented
+        if not kwargs and not is_watching():
+            found = quick("hessian", args, argnums)
+        return matrix(*args, **kwargs) if found is NotImplemented else found
+
+    return compiled
 
 
 def hvp(

@@ -21,7 +21,7 @@ References
 
 import math
 
-from numba import njit
+from sciad.compiler.cached import njit
 
 __all__ = ["initial_step", "smallest_step", "step_factor"]
 
@@ -30,7 +30,7 @@ LOG_SMALLEST_REMEMBERED_ERROR = math.log(1e-4)
 EPSILON, SMALLEST_DENORMAL = 2.220446049250313e-16, 5e-324
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def step_factor(error, log_previous, exponent, after_rejection):
     """Return (factor for the next step, logarithm to remember); `error` > 1 is a rejected step."""
     if not error < math.inf:
@@ -47,13 +47,13 @@ def step_factor(error, log_previous, exponent, after_rejection):
     return factor, max(log_error, LOG_SMALLEST_REMEMBERED_ERROR)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def smallest_step(t):
     """Return the smallest step that still moves `t` reliably: ten roundings of `t`."""
     return 10.0 * max(abs(t) * EPSILON, SMALLEST_DENORMAL)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def initial_step(h0, d1, d2, exponent):
     """Return Hairer's second guess of the first step from the first guess and two scaled norms."""
     largest = max(d1, d2)

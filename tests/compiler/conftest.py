@@ -16,7 +16,7 @@ import scipy.special
 
 import sciad.compiler.program as programs
 import sciad.rules
-from sciad.compiler import jit
+from sciad.compiler import dense, jit
 from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
@@ -47,7 +47,12 @@ class StrictArray:
 
 
 class StrictTape(dict):
-    """Slots of tapes that must have been written before they are read, and are read once."""
+    """Slots of tapes that must have been written before they are read, and are read once.
+
+    `peak` is the largest number of slots that were in use at once.
+    """
+
+    peak = 0
 
     def functions(self):
         self.rooms = {}
@@ -56,6 +61,7 @@ class StrictTape(dict):
         def put(tape, slot, value):
             assert 0 <= slot < self.rooms[tape], "a push without room"
             self[tape, slot] = value
+            self.peak = max(self.peak, len(self))
 
         def grow(tape, room, need):
             tape = tape or next(made)
@@ -74,11 +80,20 @@ class StrictTape(dict):
         }
 
 
+def run_helper(function):
+    """Let a function of `dense` work on strict buffers."""
+    return lambda x, a, n, m: function(x.data, a.data, n, m)
+
+
 class Numpy:
     """NumPy for emitted code: new memory is strict."""
 
     def __getattr__(self, name):
         return getattr(np, name)
+
+    @staticmethod
+    def array(values, dtype):
+        return StrictArray(np.array(values, dtype))
 
     @staticmethod
     def zeros(n, dtype=float):
@@ -120,6 +135,11 @@ def vectorised():
 
 def run_emitted(text):
     """Execute the text of a module; returns (its function, its tape)."""
+    namespace, tape = namespace_of(text)
+    return namespace["function"], tape
+
+
+def namespace_of(text):
     text = re.sub(r"^(import|from) .*$", "", text, flags=re.M)
     plain = lambda *args, **options: lambda function: function
     tape = StrictTape()
@@ -132,9 +152,38 @@ def run_emitted(text):
         **tape.functions(),
         **vectorised(),
         "special": scipy.special,
+        **{name: run_helper(getattr(dense, name)) for name in dense.__all__},
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
-    return namespace["function"], tape
+    return namespace, tape
+
+
+def load_in_interpreter(program, kind):
+    """Stand in for `Program.load`: the same module, in the interpreter, on strict arrays."""
+    if kind not in program.modules:
+        derived = program.derived(kind)
+        verify(derived)
+        namespace, tape = namespace_of(program.text(kind, derived))
+        strict = lambda x: StrictArray(x) if isinstance(x, np.ndarray) else x
+        plain = lambda x: x.data if isinstance(x, StrictArray) else x
+
+        def function(*args):
+            found = namespace["function"](*map(strict, args))
+            status = found[0] if isinstance(found, tuple) else found
+            assert status != 0 or not tape, "the tape is not empty"
+            tape.clear()
+            return tuple(map(plain, found)) if isinstance(found, tuple) else found
+
+        failures = namespace["FAILURES"]
+        made = types.SimpleNamespace(function=function, LAYOUT=program.layout, FAILURES=failures)
+        program.modules[kind] = made
+    return program.modules[kind]
+
+
+@pytest.fixture
+def in_interpreter(monkeypatch):
+    """Let jitted functions run as emitted Python: no time goes into machine code."""
+    monkeypatch.setattr(Program, "load", load_in_interpreter)
 
 
 class Interpreted:
@@ -244,11 +293,19 @@ def interpreted_jit(monkeypatch):
         names = {n: known[n] for n in ("LAYOUT", "FAILURES")}
         return types.SimpleNamespace(function=checked, __file__=str(path), **names)
 
+    derived = program.Program.derived
+
+    def verified(self, kind):
+        made = derived(self, kind)
+        verify(made)
+        return made
+
     monkeypatch.setattr(program, "machine_code", module)
+    monkeypatch.setattr(program.Program, "derived", verified)
     return JitFunction
 
 
 @pytest.fixture(scope="session")
 def emitted():
     """Return what executes the text of a module in the interpreter."""
-    return types.SimpleNamespace(run=run_emitted)
+    return types.SimpleNamespace(run=run_emitted, strict=StrictArray)

@@ -44,7 +44,7 @@ def many(x, index, mask):
 
 
 @pytest.mark.parametrize("program", [gathered, many])
-def test_values_and_derivatives_are_those_of_the_interpreter(program):
+def test_values_and_derivatives_are_those_of_the_interpreter(program, in_interpreter):
     made = jit(program)
     assert made(X, INDEX, MASK) == pytest.approx(program(X, INDEX, MASK), rel=1e-14)
     run, plain = (lambda x, f=f: f(x, INDEX, MASK) for f in (made, program))
@@ -54,7 +54,14 @@ def test_values_and_derivatives_are_those_of_the_interpreter(program):
     np.testing.assert_allclose(forward, grad(plain)(X), rtol=1e-12)
 
 
-def test_elements_and_lengths_are_run_time_input():
+def test_machine_code():
+    made = jit(gathered)
+    assert made(X, INDEX, MASK) == pytest.approx(gathered(X, INDEX, MASK), rel=1e-14)
+    run, plain = (lambda x, f=f: f(x, INDEX, MASK) for f in (made, gathered))
+    np.testing.assert_allclose(grad(run)(X), grad(plain)(X), rtol=1e-12)
+
+
+def test_elements_and_lengths_are_run_time_input(in_interpreter):
     made = jit(gathered)
     made(X, INDEX, MASK)
     other = np.array([0, 2, 1, 1, 1])[::-1]
@@ -96,7 +103,7 @@ def test_arrays_of_integers_are_returned_and_carry_no_derivative():
     np.testing.assert_allclose(forward, jacobian(lambda x: parts.__wrapped__(x, INDEX)["y"])(X))
 
 
-def test_integer_arrays_made_in_traced_code():
+def test_integer_arrays_made_in_traced_code(in_interpreter):
     total = lambda f: lambda x: f(x, np.arange(4)[::-1], np.arange(4) > 1)
     expected = grad(total(gathered))(X)
     np.testing.assert_allclose(grad(total(jit(gathered)))(X), expected, rtol=1e-12)

@@ -90,6 +90,14 @@ def arguments_change_places(v, w, n):
 
 
 @program(0.4, 6)
+def both_choices_call(x, n):
+    if n == 0:
+        return x
+    r = both_choices_call(x, n - 1) if x > 0.0 else both_choices_call(x * 2.0, n - 1)
+    return r * x if n % 2 == 0 or r > both_choices_call(0.1, 0) else r
+
+
+@program(0.4, 6)
 def branches_on_floats(x, n):
     if n == 0:
         return abs(x)
@@ -263,6 +271,21 @@ def several(x, a, n):
 def several_results(x, a, n):
     u, (v, d), w = several(x, a, n)
     return u * v + d["q"] * w[0] + w[1] * w[2]
+
+
+def pair(x, n):
+    if n == 0:
+        return x, 1.0
+    a, b = pair(x, n - 1)
+    return a * b + 0.1, b * x
+
+
+@program(0.8, 4)
+def pairs_in_a_loop(x, n):
+    u, v = x, 0.5
+    for k in range(n):
+        u, v = pair(u * v, k)
+    return u * v
 
 
 def structured(p, z, mode=None, n=3):
@@ -442,6 +465,36 @@ def written_arrays_in_loops(x, n):
         b[k] = s
         s += rewrite(b, 3)
     return s
+
+
+def bump(a, n):
+    if n > 0:
+        a[0] = a[0] * 1.1 + 0.2 * a[n]
+        bump(a, n - 1)
+
+
+@program(X, 3)
+def elements_read_before_and_after(x, n):
+    a = x.copy()
+    s = 0.0
+    for k in range(n):
+        v = a[0]
+        s += v * v * s + v * math.sin(v)
+        bump(a, 2)
+        s += v * v * a[0]
+        if x[0] > 0.0:
+            bump(a, 1)
+        s = s * a[0]
+        w = a[0]
+        for _ in range(k):
+            s += a[0] * w
+            bump(a, 1)
+    return s
+
+
+@program(X, 0.7)
+def exponents(a, x):
+    return x ** halves(a) + halves(a) ** 2
 
 
 def crossed(a, b, n):

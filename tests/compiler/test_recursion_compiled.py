@@ -14,6 +14,7 @@ import sciad.rules
 from sciad.compiler import jit
 from sciad.compiler.emit_calls import DEEPEST
 from sciad.core.errors import CompileError
+from sciad.core.rules import Elementwise, temporary
 from sciad.core.transforms import grad, hvp
 from sciad.ode import solve_ivp
 
@@ -136,6 +137,18 @@ def test_functions_with_large_frames_go_less_deep(jit_interpreted):
         sys.setrecursionlimit(usual)
 
 
+def cosines(x, n):
+    return x if n == 0 else math.cos(cosines(x, n - 1))
+
+
+def test_replaced_rules_are_noticed(jit_interpreted):
+    f = jit_interpreted(cosines)
+    assert grad(f)(0.5, 1) == pytest.approx(-math.sin(0.5), rel=1e-14)
+    with temporary(np.cos, Elementwise(np.cos, (lambda x, out: 7.0 * x,))):
+        assert grad(f)(0.5, 1) == 3.5
+    assert grad(f)(0.5, 1) == pytest.approx(-math.sin(0.5), rel=1e-14)
+
+
 def checked(x, n):
     if n == 0:
         if x > 1.0:
@@ -169,7 +182,14 @@ def unused(x, n):
     return r + s if x[0] > 0.0 else 3.0 * x[0]
 
 
+def unused_number(x, n):
+    r = steep(x, n)
+    return r if x > 0.0 else 3.0 * x
+
+
 def test_infinite_slopes_of_unused_results_do_not_matter():
+    g = jit(unused_number)
+    assert (grad(g)(0.0, 3), grad(g)(0.25, 3)) == (3.0, 1.0)
     f = jit(unused)
     np.testing.assert_array_equal(grad(f)(np.zeros(2), 3), [3.0, 0.0])
     np.testing.assert_allclose(grad(f)(np.array([0.25, 1.0]), 3), [2.0, 0.0], rtol=1e-14)

@@ -84,7 +84,7 @@ def try_statement(t, y):
 
 @refused("with")
 def with_statement(t, y):
-    with np.errstate(all="ignore"):  # here
+    with np.errstate(all="raise"):  # here
         return [y[0], y[1]]
 
 
@@ -254,15 +254,3 @@ def test_an_unknown_derivative_is_located():
     assert f(5.0) == 24.0
     with pytest.raises(CompileError, match=r"derivative of math.gamma(.|\n)*test_refusals.py"):
         f.source("vjp")
-
-
-def test_a_write_into_an_argument_of_a_jitted_function_is_refused():
-    @jit
-    def f(x, out):
-        out[0] = x[0]
-        return x[0]
-
-    x = np.ones(2)
-    with pytest.raises(CompileError, match="belongs to the caller"):
-        f(x, x)
-    assert np.array_equal(x, np.ones(2))

@@ -128,6 +128,44 @@ def test_values_that_move_on_in_a_loop():
     assert np.array_equal(pattern_of(shifted_until, np.ones(3)), expected)
 
 
+def shifted_at_least_once(x):
+    a, b, c = x[0], x[1], x[2]
+    for _ in range(40):
+        a, b, c = b, c, 0.5
+        if b > 3.0:
+            break
+    return np.array([a, b, c])
+
+
+def test_every_iteration_may_be_the_last():
+    found = pattern_of(shifted_at_least_once, np.ones(3))
+    assert found[0, 1:].all()
+    assert found[1, 2]
+
+
+def first_above(x):
+    k = 0
+    for i in range(len(x) - 1):
+        k = i
+        if x[i] > 2.0:
+            break
+    return np.array([x[k], 1.0])
+
+
+def test_where_a_loop_was_left_is_not_known():
+    assert np.array_equal(pattern_of(first_above, np.ones(50)), np.outer([1, 0], np.ones(50)))
+
+
+def scattered_and_read(x):
+    out = np.zeros(4)
+    out[int(x[0])] = x[1]
+    return np.array([out[3], x[2]])
+
+
+def test_what_was_written_somewhere_is_read_everywhere():
+    assert np.array_equal(pattern_of(scattered_and_read, np.ones(3)), [[0, 1, 0], [0, 0, 1]])
+
+
 def overwritten(x):
     out = x.copy()
     for i in range(len(x)):
@@ -258,7 +296,7 @@ def test_columns_take_as_few_colours_as_the_longest_row(pattern, least):
 def test_colours_of_random_patterns():
     rng = np.random.default_rng(3)
     for _ in range(10):
-        pattern = sp.random_array((25, 40), density=0.06, rng=rng, format="csr")
+        pattern = sp.csr_array(rng.uniform(size=(25, 40)) < 0.06)
         assert shares_no_row(pattern, column_colours(pattern))
 
 
@@ -294,8 +332,8 @@ def test_star_colourings_known_from_theory(pattern, least):
 def test_star_colourings_of_random_patterns():
     rng = np.random.default_rng(4)
     for _ in range(10):
-        half = sp.random_array((20, 20), density=0.08, rng=rng, format="csr")
-        pattern = (half + half.T).tocsr()
+        half = rng.uniform(size=(20, 20)) < 0.08
+        pattern = sp.csr_array(half | half.T)
         assert is_star(pattern, star_colours(pattern))
 
 

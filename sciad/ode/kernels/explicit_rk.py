@@ -15,8 +15,9 @@ Layout of ``tape``: ``(s - 1) * n`` numbers of scratch, then one row per accepte
 
 import math
 
-from numba import float64, int64, intp, njit
+from numba import float64, int64, intp
 
+from sciad.compiler.cached import njit
 from sciad.ode.control import initial_step, smallest_step, step_factor
 from sciad.ode.kernels.abi import call_value, pointer, shift
 from sciad.ode.kernels.stages import dense_weights, stage_sum, tableau_parts
@@ -52,7 +53,7 @@ T_END, RTOL, MAX_STEP, FIRST_STEP, EXPONENT = 0, 1, 2, 3, 4
 _array = float64[::1]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _scaled_norm(x, minus, y, atol, rtol, n):
     """Root mean square of ``(x - minus) / (atol + rtol * |y|)``."""
     total = 0.0
@@ -62,7 +63,7 @@ def _scaled_norm(x, minus, y, atol, rtol, n):
     return math.sqrt(total / n)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _first_step(model, p, clock, counters, settings, atol, y, trial, k, n):
     """Choose the first step as Hairer, Nørsett & Wanner do (sec. II.4); return whether it worked.
 
@@ -95,7 +96,7 @@ def _first_step(model, p, clock, counters, settings, atol, y, trial, k, n):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _start(model, p, clock, counters, settings, atol, tape, scratch, k, n):
     """Evaluate the model at the start and choose the first step; return a status."""
     y = shift(tape, scratch)
@@ -114,7 +115,7 @@ def _start(model, p, clock, counters, settings, atol, tape, scratch, k, n):
     return DONE if worked else MODEL_FAILED
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _attempt(model, p, t, h, t_new, y, w, y_new, a, c, k, n, s):
     """Evaluate the stages of one step; return the number of the stage that failed, or 0."""
     for j in range(1, s):
@@ -127,7 +128,7 @@ def _attempt(model, p, t, h, t_new, y, w, y_new, a, c, k, n, s):
     return 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _step_error(y, y_new, h, e, k, atol, rtol, n, s):
     """Return the scaled error; NaN if the new state or a stage is not finite."""
     total, poison = 0.0, 0.0
@@ -142,7 +143,7 @@ def _step_error(y, y_new, h, e, k, atol, rtol, n, s):
     return math.sqrt(total / n) + poison
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _worst_component(y, y_new, h, e, k, atol, rtol, n, s):
     """Return the component that kept the step from being accepted."""
     worst, worst_error = 0, -1.0
@@ -158,7 +159,7 @@ def _worst_component(y, y_new, h, e, k, atol, rtol, n, s):
     return worst
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _save(t, h, t_new, save, times, m, out, y, y_new, k, dense, degree, weights, n, s):
     """Write the states at all requested times up to `t_new`; return the next one."""
     while save < m and (times[save] - t_new) * h <= 0.0:
@@ -176,7 +177,7 @@ def _save(t, h, t_new, save, times, m, out, y, y_new, k, dense, degree, weights,
     return save
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _next_time(t, h, t_end, max_step):
     """Cut the step to its limits; return the time it reaches and its length."""
     remaining = t_end - t
@@ -189,7 +190,7 @@ def _next_time(t, h, t_end, max_step):
     return t_new, t_new - t
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _save_start(t, times, m, out, y, n):
     """Write the initial state at all requested times equal to the start; return the next one."""
     save = 0
@@ -200,7 +201,7 @@ def _save_start(t, times, m, out, y, n):
     return save
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _why_stop(accepted, rejected, begun, rows, allowance, max_attempts):
     """Return why the loop must be left before the next step, or `DONE` if it need not."""
     attempts = accepted + rejected
@@ -211,7 +212,7 @@ def _why_stop(accepted, rejected, begun, rows, allowance, max_attempts):
     return PAUSED if attempts - begun >= allowance else DONE
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _copy(source, target, count):
     for i in range(count):
         target[i] = source[i]
@@ -238,7 +239,7 @@ _signature = int64(
 )
 
 
-@njit(_signature, cache=True, nogil=True, error_model="numpy")
+@njit(_signature, nogil=True, error_model="numpy")
 def integrate(
     model,
     parameters,

@@ -13,8 +13,9 @@ steps is transposed once, with the contributions of both. A saved value
 :math:`\bar s` to :math:`\bar y`.
 """
 
-from numba import float64, int64, intp, njit
+from numba import float64, int64, intp
 
+from sciad.compiler.cached import njit
 from sciad.ode.kernels.abi import call_value, call_vjp, pointer, shift
 from sciad.ode.kernels.stages import dense_weights, stage_sum, tableau_parts
 
@@ -30,7 +31,7 @@ def adjoint_work(s: int, n: int) -> int:
     return (3 * s + 2) * n + s + 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def restage(value, p, t, h, y, w, a, c, k, n, s):
     """Recompute the stage states of a step into `w`; return 0, or 1 if the model failed."""
     for j in range(s - 1):
@@ -42,7 +43,7 @@ def restage(value, p, t, h, y, w, a, c, k, n, s):
     return 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _transpose_saves(t, h, save, times, m, saves_bar, dense, degree, weights, seeds, beside, n, s):
     """Add the cotangents of the times inside a step; return the next save to treat."""
     while save >= 0 and (times[save] - t) * h > 0.0:
@@ -56,7 +57,7 @@ def _transpose_saves(t, h, save, times, m, saves_bar, dense, degree, weights, se
     return save
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _add_saves_at(t, save, times, m, saves_bar, ybar, n):
     """Add the cotangents of all times equal to `t`; return the next save to treat."""
     while save >= 0 and times[save] == t:
@@ -66,7 +67,7 @@ def _add_saves_at(t, save, times, m, saves_bar, ybar, n):
     return save
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _transpose_stages(
     vjp, p, pbar, t, h, t_new, w, a_reversed, c, seeds, kbar_j, kbar, ybar, wbar, tbar, n, s
 ):
@@ -91,7 +92,7 @@ def _transpose_stages(
     return status
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _all_zero(x):
     nonzero = 0
     for value in x:
@@ -121,7 +122,7 @@ _signature = int64(
 )
 
 
-@njit(_signature, cache=True, nogil=True, error_model="numpy")
+@njit(_signature, nogil=True, error_model="numpy")
 def transpose(
     vjp,
     value,

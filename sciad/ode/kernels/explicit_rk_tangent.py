@@ -9,8 +9,9 @@ and for the saved values :math:`\dot y + h \sum_j b_j(\theta)\, \dot k_j`. The s
 :math:`w_i` come from the tape, so that all directions share them.
 """
 
-from numba import float64, int64, intp, njit
+from numba import float64, int64, intp
 
+from sciad.compiler.cached import njit
 from sciad.ode.kernels.abi import call_jvp, pointer, shift
 from sciad.ode.kernels.explicit_rk_adjoint import DERIVATIVE_FAILED, restage
 from sciad.ode.kernels.stages import dense_weights, stage_sum, tableau_parts
@@ -25,7 +26,7 @@ def tangent_work(s: int, n: int) -> int:
     return (2 * s + 2) * n + s
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _push_saves(t, h, t_new, save, times, m, out, ydot, new, kdot, dense, degree, weights, n, s):
     """Write the tangents at all times up to `t_new`; return the next save."""
     while save < m and (times[save] - t_new) * h <= 0.0:
@@ -43,7 +44,7 @@ def _push_saves(t, h, t_new, save, times, m, out, ydot, new, kdot, dense, degree
     return save
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _push_stages(jvp, p, pdot, t, h, t_new, y_new, w, a, c, ydot, wdot, kdot, unused, n, s):
     """Fill the tangents of the stages and, in `wdot`, of the new state; return a status."""
     status = 0
@@ -55,7 +56,7 @@ def _push_stages(jvp, p, pdot, t, h, t_new, y_new, w, a, c, ydot, wdot, kdot, un
     return status
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _push_start(jvp, p, pdots, t, y, save, times, m, out, ydots, left, unused, directions, n, n_p):
     """Write the tangents at the start and of the first stage; return (next save, status)."""
     status, first = 0, save
@@ -94,7 +95,7 @@ _signature = int64(
 )
 
 
-@njit(_signature, cache=True, nogil=True, error_model="numpy")
+@njit(_signature, nogil=True, error_model="numpy")
 def push_forward(
     jvp,
     value,

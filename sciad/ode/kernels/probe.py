@@ -1,7 +1,8 @@
 """Small questions answered in machine code because they are asked on every solve."""
 
-from numba import float64, int64, intp, njit
+from numba import float64, int64, intp
 
+from sciad.compiler.cached import njit
 from sciad.ode.kernels.abi import call_jvp, call_value, call_vjp, pointer, shift
 
 __all__ = ["disorder", "evaluate", "evaluate_jvp", "evaluate_vjp"]
@@ -9,13 +10,13 @@ __all__ = ["disorder", "evaluate", "evaluate_jvp", "evaluate_vjp"]
 _array = float64[::1]
 
 
-@njit(int64(intp, float64, _array, _array, _array), cache=True, nogil=True, error_model="numpy")
+@njit(int64(intp, float64, _array, _array, _array), nogil=True, error_model="numpy")
 def evaluate(model, t, y, parameters, out):
     """Write the model's value at (t, y) to `out` and return its status."""
     return call_value(model, t, pointer(y), pointer(parameters), pointer(out))
 
 
-@njit(int64(intp, float64, *[_array] * 4), cache=True, nogil=True, error_model="numpy")
+@njit(int64(intp, float64, *[_array] * 4), nogil=True, error_model="numpy")
 def evaluate_jvp(jvp, t, y, parameters, direction, out):
     """Write the derivative along `direction` = (tdot, ydot, pdot) to the last `n` of `out`."""
     n, d = y.size, pointer(direction)
@@ -26,7 +27,7 @@ def evaluate_jvp(jvp, t, y, parameters, direction, out):
     )
 
 
-@njit(int64(intp, float64, *[_array] * 4), cache=True, nogil=True, error_model="numpy")
+@njit(int64(intp, float64, *[_array] * 4), nogil=True, error_model="numpy")
 def evaluate_vjp(vjp, t, y, parameters, weights, out):
     """Add the cotangents of (t, y, p) to `out`."""
     n, o = y.size, pointer(out)
@@ -35,7 +36,7 @@ def evaluate_vjp(vjp, t, y, parameters, weights, out):
     )
 
 
-@njit(int64(_array, float64, float64), cache=True, nogil=True, error_model="numpy")
+@njit(int64(_array, float64, float64), nogil=True, error_model="numpy")
 def disorder(times, t0, t1):
     """Return the index of the first time that is out of order or outside [t0, t1], or -1."""
     sign = 1.0 if t1 >= t0 else -1.0

@@ -4,14 +4,13 @@ The sums are written out for one to six terms with the loop over components inne
 at two components, vectorised at many (3.5 times faster than a loop over terms inside at 512).
 """
 
-from numba import njit
-
+from sciad.compiler.cached import njit
 from sciad.ode.kernels.abi import shift
 
 __all__ = ["dense_weights", "stage_sum", "tableau_parts"]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def tableau_parts(coefficients, s):
     """Return pointers to the parts of `ExplicitTableau.packed`: a, a reversed, c, e, dense."""
     a_reversed = shift(coefficients, s * s)
@@ -20,7 +19,7 @@ def tableau_parts(coefficients, s):
     return coefficients, a_reversed, c, e, shift(e, s)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def stage_sum(out, y, h, weights, m, k, n):
     """``out[i] = y[i] + h * sum_{j<m} weights[j] * k[j * n + i]`` for ``i < n``.
 
@@ -68,7 +67,7 @@ def stage_sum(out, y, h, weights, m, k, n):
         out[i] = ((y[i] + head) + w4 * k4[i]) + w5 * k5[i]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _long_stage_sum(out, y, h, weights, m, k, n):
     for i in range(n):
         total = 0.0
@@ -77,7 +76,7 @@ def _long_stage_sum(out, y, h, weights, m, k, n):
         out[i] = y[i] + h * total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def dense_weights(theta, dense, degree, s, weights):
     """``weights[j] = b_j(theta)``: the interpolant's polynomials by Horner's rule."""
     for j in range(s):

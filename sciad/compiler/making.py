@@ -1,0 +1,384 @@
+"""New arrays (arange, linspace, eye), elementwise helpers (clip, round), searching and sorting."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciad.compiler import arrays, calls, indexing, prelude, whole
+from sciad.compiler.arithmetic import arithmetic
+from sciad.compiler.functions import scalar_call, to_int
+from sciad.compiler.integers import INDEX_BITS
+from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, const
+from sciad.compiler.kinds import converted, dtype_argument, element_type
+from sciad.compiler.merge import is_scalar
+from sciad.compiler.signature import axis_of, bound, flag, known_int
+from sciad.compiler.values import Abstract, Elements, Memory, Object, Pythonic, StaticArray, TupleOf
+
+if TYPE_CHECKING:
+    from sciad.compiler.lower import Lowering
+
+__all__ = ["FUNCTIONS", "METHODS"]
+
+_ZERO, _ONE = const(0), const(1)
+Indices = tuple[Operand, ...]
+
+
+def _settle(low: Lowering, shape: Indices, at: Callable, node: ast.AST) -> Abstract:
+    return arrays.settled(low, Elements(shape, at), node)
+
+
+def _typed(low: Lowering, given: dict, x: Operand, node: ast.AST) -> Operand:
+    if "dtype" not in given:
+        return x
+    return converted(low, x, dtype_argument(low, given["dtype"], node), node)
+
+
+# -- numbers in a row ----------------------------------------------------------------------------
+def _arange(low, args, named, node) -> Abstract:
+    given = bound(low, "start stop step dtype", args, named, node)
+    if "stop" not in given:
+        given["stop"], given["start"] = given["start"], _ZERO
+    ends = [given["start"], given["stop"], given.get("step", _ONE)]
+    start, stop, step = (low.as_scalar(x, node) for x in ends)
+    start, stop, step = low.b.together(start, stop, step)
+    if isinstance(step, Const) and not step.value:
+        low.refuse("np.arange with a step of 0", node)
+    n = _count(low, start, stop, step, node)
+    element = lambda i: low.b.add(start, low.b.mul(i, step))
+    return _settle(low, (n,), lambda at: _typed(low, given, element(at[0]), node), node)
+
+
+def _count(low: Lowering, start, stop, step, node) -> Operand:
+    b = low.b
+    if start.type is FLOAT:
+        span = b.div(b.sub(stop, start), step)
+        n = to_int(low, b.pure("call", span, attr=("np", "ceil")), node)
+    elif step == _ONE:
+        n = b.sub(stop, start) if start != _ZERO else stop
+    else:
+        n = b.neg(b.pure("floordiv", b.sub(start, stop), step))
+    n = b.maximum(n, _ZERO) if isinstance(n, Const) or n not in low.bounds else n
+    if not isinstance(n, Const):
+        low.bits.setdefault(n, INDEX_BITS)
+    return n
+
+
+def _linspace(low, args, named, node) -> Abstract:
+    given = bound(low, "start stop num endpoint", args, named, node)
+    start, stop = (low.b.cast(low.as_scalar(given[k], node), FLOAT) for k in ("start", "stop"))
+    n = low.as_scalar(given.get("num", const(50)), node)
+    closed = "endpoint" not in given or flag(low, given, "endpoint", node)
+    parts = low.b.sub(n, _ONE) if closed else n
+    last = low.b.sub(n, _ONE)
+    least = low.b.maximum(parts, _ONE)
+    step = low.b.div(low.b.sub(stop, start), least)
+
+    def at(place: Indices) -> Operand:
+        x = low.b.add(low.b.mul(low.b.cast(place[0], FLOAT), step), start)
+        if not closed:
+            return x
+        end = low.b.pure("and", low.b.compare("eq", place[0], last), low.b.compare("gt", n, _ONE))
+        return low.b.pure("select", end, stop, x)
+
+    return _settle(low, (n,), at, node)
+
+
+def _eye(low, args, named, node) -> Abstract:
+    given = bound(low, "N M k dtype", args, named, node)
+    n = low.as_scalar(given["N"], node)
+    m = low.as_scalar(given.get("M", n), node)
+    k = known_int(low, given.get("k", _ZERO), "the number of a diagonal", node)
+
+    def at(place: Indices) -> Operand:
+        here = low.b.compare("eq", place[1], low.b.add(place[0], const(k)))
+        return _typed(low, given, low.b.pure("select", here, const(1.0), const(0.0)), node)
+
+    return _settle(low, (n, m), at, node)
+
+
+def _full_like(low, args, named, node) -> Abstract:
+    given = bound(low, "a fill_value dtype", args, named, node)
+    model = whole.elements(low, given["a"], node)
+    kind = element_type(low, model)
+    if "dtype" in given:
+        kind = dtype_argument(low, given["dtype"], node)
+    x = converted(low, low.as_scalar(given["fill_value"], node), kind, node)
+    return _settle(low, model.shape, lambda at: x, node)
+
+
+def _meshgrid(low, args, named, node) -> Abstract:
+    indexing_ = named.pop("indexing", Object("xy"))
+    if named or len(args) not in (2, 3) or getattr(indexing_, "value", None) not in ("xy", "ij"):
+        low.refuse("np.meshgrid with these arguments", node, "two or three one-dimensional arrays")
+    lines = [whole.elements(low, a, node) for a in args]
+    order = list(range(len(args)))
+    if indexing_.value == "xy":
+        order[:2] = [1, 0]
+    shape = tuple(lines[k].shape[0] for k in order)
+    made = []
+    for k, line in enumerate(lines):
+        axis = order.index(k)
+        made.append(_settle(low, shape, lambda at, x=line, d=axis: x.at((at[d],)), node))
+    return TupleOf(tuple(made), (), tuple)
+
+
+# -- elementwise ---------------------------------------------------------------------------------
+def _clip(low, args, named, node) -> Abstract:
+    names = {"min": "a_min", "max": "a_max"}
+    named = {names.get(k, k): v for k, v in named.items()}
+    given = bound(low, "a a_min a_max", args, named, node)
+    value = given["a"]
+    for key, code in (("a_min", "lt"), ("a_max", "gt")):
+        if key in given:
+            limit = lambda x, end, code=code: _limited(low, code, x, end)
+            value = whole.elementwise(low, limit, [value, given[key]], node)
+    return value
+
+
+def _limited(low: Lowering, code: str, x: Operand, end: Operand) -> Operand:
+    """Give the bound where x is beyond it (or the bound is nan), else x: at the bound, x."""
+    x, end = low.b.together(x, end)
+    beyond = low.b.compare(code, x, end)
+    if end.type is FLOAT:
+        beyond = low.b.pure("or", beyond, low.b.pure("ne", end, end))
+    return low.b.pure("select", beyond, end, x)
+
+
+def _round(low, args, named, node) -> Abstract:
+    given = bound(low, "a decimals", args, named, node)
+    digits = known_int(low, given.get("decimals", _ZERO), "the number of decimals", node)
+    scale = const(float(10 ** abs(digits)))
+
+    def rounded(x: Operand) -> Operand:
+        if x.type is not FLOAT:
+            return x
+        near = lambda y: low.b.pure("call", y, attr=("np", "rint"))
+        if digits == 0:
+            return near(x)
+        if digits > 0:
+            return low.b.div(near(low.b.mul(x, scale)), scale)
+        return low.b.mul(near(low.b.div(x, scale)), scale)
+
+    return whole.elementwise(low, rounded, [given["a"]], node)
+
+
+def _divmod(low, args, named, node) -> Abstract:
+    given = bound(low, "a b", args, named, node)
+    pair = [given["a"], given["b"]]
+    pair = [x if is_scalar(x) else arrays.settled(low, x, node) for x in pair]
+    part = lambda code: lambda x, y: arithmetic(low, code, x, y, node)
+    found = [whole.elementwise(low, part(code), pair, node) for code in ("floordiv", "mod")]
+    return TupleOf(tuple(arrays.settled(low, x, node) for x in found))
+
+
+def _astype(low, args, named, node) -> Abstract:
+    given = bound(low, "a dtype copy", args, named, node)
+    kind = dtype_argument(low, given["dtype"], node)
+    if is_scalar(given["a"]):
+        return converted(low, given["a"], kind, node)
+    return calls.cast_array(low, given["a"], kind, node)
+
+
+# -- products ------------------------------------------------------------------------------------
+def _outer(low, args, named, node) -> Abstract:
+    given = bound(low, "a b", args, named, node)
+    x, y = (whole.elements(low, arrays.settled(low, given[k], node), node) for k in "ab")
+    if len(x.shape) != 1 or len(y.shape) != 1:
+        low.refuse("np.outer of arrays that are not one-dimensional", node, "ravel them")
+    at = lambda place: arithmetic(low, "mul", x.at(place[:1]), y.at(place[1:]), node)
+    return _settle(low, (*x.shape, *y.shape), at, node)
+
+
+def _inner(low, args, named, node) -> Abstract:
+    given = bound(low, "a b", args, named, node)
+    x, y = (whole.from_items(low, given[k], node) for k in "ab")
+    if is_scalar(x) or is_scalar(y):
+        multiply = lambda a, b: arithmetic(low, "mul", a, b, node)
+        return whole.elementwise(low, multiply, [x, y], node)
+    y = arrays.settled(low, y, node)
+    if len(arrays.shape_of(low, y, node)) == 2:
+        from sciad.compiler.shaping import FUNCTIONS as shaping
+
+        y = shaping[np.transpose](low, [y], {}, node)
+    return whole.product(low, x, y, node)
+
+
+def _cross(low, args, named, node) -> Abstract:
+    given = bound(low, "a b", args, named, node)
+    x, y = (whole.elements(low, arrays.settled(low, given[k], node), node) for k in "ab")
+    for v in (x, y):
+        if len(v.shape) != 1:
+            low.refuse("np.cross of arrays that are not vectors", node, "write it out")
+        whole._fits(low, v.shape[0], const(3), node)
+    turn = lambda k: (const((k + 1) % 3), const((k + 2) % 3))
+    multiply = lambda a, b: arithmetic(low, "mul", a, b, node)
+    items = []
+    for k in range(3):
+        i, j = turn(k)
+        first, second = multiply(x.at((i,)), y.at((j,))), multiply(x.at((j,)), y.at((i,)))
+        items.append(arithmetic(low, "sub", first, second, node))
+    kind = max((x.type for x in items), key=lambda k: k.rank)
+    return arrays.listed(low, items, (3,), node, kind)
+
+
+# -- searching and sorting -----------------------------------------------------------------------
+def _inlined(low: Lowering, name: str, args: list, node: ast.AST) -> Abstract:
+    """Call a function of the prelude."""
+    target = Pythonic(getattr(prelude, name), {}, (f"@{prelude.__name__}", name))
+    return low.call(target, args, {}, node)
+
+
+def _table(low: Lowering, value: Abstract, node: ast.AST) -> StaticArray | Memory:
+    made = arrays.settled(low, whole.from_items(low, value, node), node)
+    if not isinstance(made, StaticArray | Memory) or len(made.shape) != 1:
+        low.refuse("a one-dimensional array is needed", node)
+    return made
+
+
+def _order(low: Lowering, value: Abstract, given: dict, node: ast.AST) -> Any:
+    axis = axis_of(low, given.get("axis", const(-1)), 1, node)
+    assert axis == 0
+    return _inlined(low, "argsort", [value], node)
+
+
+def _argsort(low, args, named, node) -> Abstract:
+    given = bound(low, "a axis", args, named, node)
+    return _order(low, _table(low, given["a"], node), given, node)
+
+
+def _sort(low, args, named, node) -> Abstract:
+    given = bound(low, "a axis", args, named, node)
+    value = _table(low, given["a"], node)
+    order = whole.elements(low, _order(low, value, given, node), node)
+    known = whole.elements(low, value, node)
+    return _settle(low, known.shape, lambda at: known.at((order.at(at),)), node)
+
+
+def _searchsorted(low, args, named, node) -> Abstract:
+    given = bound(low, "a v side", args, named, node)
+    side = getattr(given.get("side"), "value", "left")
+    table = _table(low, given["a"], node)
+    right = const(side == "right")
+    find = lambda x: low.as_scalar(_inlined(low, "searchsorted", [table, x, right], node), node)
+    return whole.elementwise(low, find, [given["v"]], node)
+
+
+def _interp(low, args, named, node) -> Abstract:
+    given = bound(low, "x xp fp", args, named, node)
+    xp, fp = _table(low, given["xp"], node), _table(low, given["fp"], node)
+    whole._fits(low, arrays.length(low, fp, node), arrays.length(low, xp, node), node)
+
+    def find(x: Operand) -> Operand:
+        x = low.b.cast(x, FLOAT)
+        return low.b.cast(low.as_scalar(_inlined(low, "interp", [x, xp, fp], node), node), FLOAT)
+
+    return whole.elementwise(low, find, [given["x"]], node)
+
+
+# -- in place ------------------------------------------------------------------------------------
+def _fill(low, args, named, node) -> Abstract:
+    given = bound(low, "a value", args, named, node)
+    indexing.store_all(low, given["a"], low.as_scalar(given["value"], node), node)
+    return Object(None)
+
+
+def _copyto(low, args, named, node) -> Abstract:
+    given = bound(low, "dst src", args, named, node)
+    indexing.store_all(low, given["dst"], given["src"], node)
+    return Object(None)
+
+
+def _number(low, args, named, node) -> Abstract:
+    """a.item() of an array with one element."""
+    given = bound(low, "a", args, named, node)
+    shape = arrays.shape_of(low, given["a"], node)
+    if any(n != _ONE for n in shape):
+        low.refuse("item() of an array with several elements", node)
+    return whole.elements(low, given["a"], node).at(tuple(_ZERO for _ in shape))
+
+
+def _sign(low, args, named, node) -> Abstract:
+    """np.sign; that of an integer is one."""
+    given = bound(low, "x", args, named, node)
+
+    def sign(x: Operand) -> Operand:
+        if x.type is FLOAT:
+            return scalar_call(low, np.sign, (x,), node)
+        x = low.b.together(x)[0]
+        up, down = (low.b.cast(low.b.compare(c, x, _ZERO), INT) for c in ("gt", "lt"))
+        return low.b.sub(up, down)
+
+    return whole.elementwise(low, sign, [given["x"]], node)
+
+
+def _of_integers(code: str, function: Any) -> Callable:
+    """np.maximum and np.minimum; of ints they are ints."""
+
+    def handle(low, args, named, node) -> Abstract:
+        given = bound(low, "x1 x2", args, named, node)
+
+        def choose(x: Operand, y: Operand) -> Operand:
+            if FLOAT in (x.type, y.type):
+                return scalar_call(low, function, (x, y), node)
+            if x.type is BOOL and y.type is BOOL:
+                return low.b.pure("or" if code == "gt" else "and", x, y)
+            x, y = low.b.together(x, y)
+            return low.b.pure("select", low.b.compare(code, x, y), x, y)
+
+        return whole.elementwise(low, choose, [given["x1"], given["x2"]], node)
+
+    return handle
+
+
+def _absolute(low, args, named, node) -> Abstract:
+    given = bound(low, "x", args, named, node)
+
+    def size(x: Operand) -> Operand:
+        if x.type is BOOL:
+            return x
+        function = np.absolute if x.type is FLOAT else abs
+        return scalar_call(low, function, (x,), node)
+
+    return whole.elementwise(low, size, [given["x"]], node)
+
+
+FUNCTIONS: dict[Any, Callable] = {
+    np.arange: _arange,
+    np.linspace: _linspace,
+    np.eye: _eye,
+    np.identity: _eye,
+    np.full_like: _full_like,
+    np.meshgrid: _meshgrid,
+    np.clip: _clip,
+    np.round: _round,
+    np.around: _round,
+    np.rint: _round,
+    divmod: _divmod,
+    np.divmod: _divmod,
+    np.outer: _outer,
+    np.inner: _inner,
+    np.vdot: _inner,
+    np.cross: _cross,
+    np.argsort: _argsort,
+    np.sort: _sort,
+    np.searchsorted: _searchsorted,
+    np.interp: _interp,
+    np.copyto: _copyto,
+    np.sign: _sign,
+    np.maximum: _of_integers("gt", np.maximum),
+    np.minimum: _of_integers("lt", np.minimum),
+    np.absolute: _absolute,
+}
+METHODS: dict[str, Callable] = {
+    "astype": _astype,
+    "clip": _clip,
+    "round": _round,
+    "fill": _fill,
+    "item": _number,
+    "argsort": _argsort,
+    "searchsorted": _searchsorted,
+}
