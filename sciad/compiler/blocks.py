@@ -63,7 +63,9 @@ def blocked(function: Function) -> Function:
     """Return the program with its elementary functions in blocks, or the same if it has none."""
     if not any(_entry(n) for n in walk(function.body) if isinstance(n, Op)):
         return function
-    body = _Blocking().region(function.body)
+    blocking = _Blocking()
+    body = blocking.region(function.body)
+    body.nodes[:0] = [Op("alloc", (const(BLOCK),), (w,), "block") for w in blocking.blocks]
     return Function(function.name, function.params, body)
 
 
@@ -149,7 +151,7 @@ def _put(stages: list[list[Op]], level: int, node: Op) -> None:
 
 
 class _Blocking:
-    """Rebuilds regions; `blocks` are the blocks in sight, `busy` those of the loops around."""
+    """Rebuilds regions; of all `blocks` those in `busy` belong to the loops around."""
 
     def __init__(self) -> None:
         self.b = Builder()
@@ -158,12 +160,10 @@ class _Blocking:
         self.depth = 0
 
     def region(self, source: Region) -> Region:
-        seen = len(self.blocks)
         with self.b.inside(Region(results=source.results)) as target:
             for node in source.nodes:
                 self.b.location = node.location
                 self.node(node)
-        del self.blocks[seen:]
         return target
 
     def node(self, node: Node) -> None:
@@ -188,7 +188,6 @@ class _Blocking:
                 break
         else:
             value = Value("w", BufferType(FLOAT))
-            self.b.region.nodes.append(Op("alloc", (const(BLOCK),), (value,), "block"))
             self.blocks.append(value)
         self.busy.append(value)
         return value
@@ -200,11 +199,9 @@ class _Blocking:
         count = self.b.sub(*((loop.start, loop.stop) if down else (loop.stop, loop.start)))
         few = self.b.compare("lt", count, const(_FEW))
         plain = copied(Region([loop], loop.outs), {})
-        seen = len(self.blocks)
         outs = tuple(Value(o.name, o.type) for o in loop.outs)
         with self.b.inside(Region(results=outs)) as split:
             self.split(_changed(loop, outs=outs), plan)
-        del self.blocks[seen:]
         self.b.region.nodes.append(If(few, plain, split, loop.outs, loop.location))
 
     def split(self, loop: Loop, plan: _Plan) -> None:
