@@ -13,6 +13,9 @@ not write, and if the loop cannot be left early. Everything else (sums, stores, 
 the order it had, so that a result differs from that of the plain loop by the rounding of the
 elementary functions alone. Functions of functions are taken out in stages. `a` and `b` are blocks
 on the stack; a block serves every loop that is not inside the loop that uses it.
+
+What this costs before the first element is small, but a loop inside another one pays it each time:
+it is written twice, and goes the plain way if it has few iterations.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ from sciad.compiler.ir import (
     operands,
     walk,
 )
+from sciad.compiler.replay import copied
 from sciad.compiler.vecmath.catalogue import BLOCK, CATALOGUE, Entry
 
 __all__ = ["blocked"]
@@ -51,13 +55,17 @@ _CHEAP = frozenset(["abs", "sqrt", "copysign", "floor", "ceil", "trunc", "sign"]
 _CHEAP |= {"maximum", "minimum"}
 _ORDERED = frozenset(["store", "accum", "alloc", "table", "push", "pop"])
 _SHORTEST = 16  # trips below which a loop stays as it is, if they are known
+_FEW = 8  # the same, asked at run time
+_LARGEST = 60  # nodes of a loop's body beyond which it is not written twice
 
 
 def blocked(function: Function) -> Function:
     """Return the program with its elementary functions in blocks, or the same if it has none."""
     if not any(_entry(n) for n in walk(function.body) if isinstance(n, Op)):
         return function
-    body = _Blocking().region(function.body)
+    blocking = _Blocking()
+    body = blocking.region(function.body)
+    body.nodes[:0] = [Op("alloc", (const(BLOCK),), (w,), "block") for w in blocking.blocks]
     return Function(function.name, function.params, body)
 
 
@@ -113,11 +121,19 @@ def _regular(loop: Loop) -> bool:
         return False
     if loop.step not in (const(1), const(-1)):
         return False
-    known = isinstance(loop.start, Const) and isinstance(loop.stop, Const)
-    if known and abs(loop.stop.value - loop.start.value) < _SHORTEST:
+    if _known(loop) and abs(loop.stop.value - loop.start.value) < _SHORTEST:
         return False
     codes = {n.code for n in walk(loop.body) if isinstance(n, Op)}
     return codes <= _FREE | _ORDERED  # no check, which may leave the loop, and no call of code
+
+
+def _known(loop: Loop) -> bool:
+    """Whether the number of iterations is known."""
+    return isinstance(loop.start, Const) and isinstance(loop.stop, Const)
+
+
+def _size(loop: Loop) -> int:
+    return sum(1 for _ in walk(loop.body))
 
 
 def _writes(node: Op) -> bool:
@@ -135,20 +151,19 @@ def _put(stages: list[list[Op]], level: int, node: Op) -> None:
 
 
 class _Blocking:
-    """Rebuilds regions; `blocks` are the blocks in sight, `busy` those of the loops around."""
+    """Rebuilds regions; of all `blocks` those in `busy` belong to the loops around."""
 
     def __init__(self) -> None:
         self.b = Builder()
         self.blocks: list[Value] = []
         self.busy: list[Value] = []
+        self.depth = 0
 
     def region(self, source: Region) -> Region:
-        seen = len(self.blocks)
         with self.b.inside(Region(results=source.results)) as target:
             for node in source.nodes:
                 self.b.location = node.location
                 self.node(node)
-        del self.blocks[seen:]
         return target
 
     def node(self, node: Node) -> None:
@@ -158,9 +173,12 @@ class _Blocking:
         elif isinstance(node, Loop):
             plan = _plan(node)
             if plan is not None:
-                self.split(node, plan)
+                twice = self.depth and not _known(node) and _size(node) <= _LARGEST
+                (self.either if twice else self.split)(node, plan)
                 return
+            self.depth += 1
             node = _changed(node, body=self.region(node.body))
+            self.depth -= 1
         self.b.region.nodes.append(node)
 
     def block(self) -> Value:
@@ -170,12 +188,22 @@ class _Blocking:
                 break
         else:
             value = Value("w", BufferType(FLOAT))
-            self.b.region.nodes.append(Op("alloc", (const(BLOCK),), (value,), "block"))
             self.blocks.append(value)
         self.busy.append(value)
         return value
 
     # -- one loop ------------------------------------------------------------------------------
+    def either(self, loop: Loop, plan: _Plan) -> None:
+        """Write a loop in both forms."""
+        down = loop.step.value < 0
+        count = self.b.sub(*((loop.start, loop.stop) if down else (loop.stop, loop.start)))
+        few = self.b.compare("lt", count, const(_FEW))
+        plain = copied(Region([loop], loop.outs), {})
+        outs = tuple(Value(o.name, o.type) for o in loop.outs)
+        with self.b.inside(Region(results=outs)) as split:
+            self.split(_changed(loop, outs=outs), plan)
+        self.b.region.nodes.append(If(few, plain, split, loop.outs, loop.location))
+
     def split(self, loop: Loop, plan: _Plan) -> None:
         """Write a loop over blocks in place of a loop."""
         calls = [call for stage in plan.stages for call in stage]
@@ -196,7 +224,9 @@ class _Blocking:
                     self.b.location = call.location
                     self.b.effect("map", *parts.blocks_of(call), count, attr=_entry(call))
             self.b.location = loop.location
+            self.depth += 1
             rest = parts.rest(self.region(loop.body), params)
+            self.depth -= 1
             body.nodes.append(rest)
             body.results = rest.outs
         del self.busy[in_use:]

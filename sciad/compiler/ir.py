@@ -23,6 +23,7 @@ Operations
     linalg(x, a, n, m) attr=name                   overwrite x; see `linear_rules`; out: success
     check(c) attr=Failure                          leave the function with a status unless c
     push(x...) attr=slot   pop() attr=slot         a frame of the tape
+    map(out, x..., n) attr=Entry                   a vectorised loop; made by `blocks`, at the end
 """
 
 from __future__ import annotations
