@@ -20,6 +20,7 @@ Operations
     load(b, i)  store(b, i, x)  accum(b, i, x)     element access; accum adds in place
     check(c) attr=Failure                          leave the function with a status unless c
     push(x...) attr=slot   pop() attr=slot         a frame of the tape
+    invoke(x...) attr=callee                       a call of a function of its own (see `invoke`)
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def type_of(operand: Operand) -> Any:
 
 @dataclass(eq=False)
 class Op:
-    """A straight operation; `outs` holds one value, several for `pop`, none for effects."""
+    """A straight operation; `outs` holds one value, any number for `pop` and `invoke`."""
 
     code: str
     args: tuple[Operand, ...]
