@@ -69,7 +69,8 @@ def _as_declared(module: types.ModuleType, path: Path, function: Any) -> types.M
     Such a second version of a function that calls itself ends a process that loads it.
     """
     made = [value for value in vars(module).values() if hasattr(value, "overloads")]
-    if all(len(value.overloads) == 1 for value in made):
+    own = [value for value in made if value.__module__ == module.__name__]
+    if all(len(value.overloads) <= 1 for value in own):
         return module
     discard(path)
     root = python_function(getattr(function, "__func__", function))
