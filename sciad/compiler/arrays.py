@@ -12,6 +12,7 @@ from sciad.compiler.types import STATIC_LIMIT
 from sciad.compiler.values import (
     Abstract,
     Cells,
+    ComplexOf,
     Elements,
     ListOf,
     Memory,
@@ -68,6 +69,8 @@ def shape_of(low: Lowering, value: Abstract, node: ast.AST) -> tuple[Operand, ..
         return tuple(const(n) for n in value.shape)
     if isinstance(value, Memory | Elements):
         return value.shape
+    if isinstance(value, ComplexOf):
+        return shape_of(low, value.re, node)
     return low.refuse("the shape of something that is not an array", node)
 
 
@@ -182,6 +185,8 @@ def over(low: Lowering, shape: tuple[Operand, ...], body, done: tuple[Operand, .
 
 def settled(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
     """Write an elementwise expression into a new array; anything else is what it is."""
+    if isinstance(value, ComplexOf):
+        return ComplexOf(settled(low, value.re, node), settled(low, value.im, node))
     if not isinstance(value, Elements):
         return value
     made = allocate(low, value.shape, "empty", node)

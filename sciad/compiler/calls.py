@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, indexing, whole
+from sciad.compiler import arrays, complex_calls, indexing, whole
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, const
 from sciad.compiler.merge import is_scalar
@@ -19,6 +19,7 @@ from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
     Abstract,
     Closure,
+    ComplexOf,
     Elements,
     Memory,
     Method,
@@ -107,6 +108,9 @@ def call(
     if not isinstance(target, Object):
         low.refuse("something is called that is not a function", node)
     function = _hashable(target.value)
+    found = complex_calls.call(low, function, args, named, node)
+    if found is not None:
+        return found
     handler = _HANDLERS.get(function)
     if handler is not None:
         return handler(low, args, named, node)
@@ -124,6 +128,10 @@ def call(
 
 def _method(low: Lowering, target: Method, args: Arguments, named, node: ast.Call) -> Abstract:
     owner, name = target.owner, target.name
+    if isinstance(owner, ComplexOf):
+        return complex_calls.method(low, owner, name, args, named, node)
+    if is_scalar(owner) and name == "conjugate" and not args:
+        return owner
     if isinstance(owner, Structure) and owner.is_dict and name in ("values", "items", "keys"):
         keys = [Object(k) if isinstance(k, str) else const(k) for k in owner.items]
         values = list(owner.items.values())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler import arrays, calls, indexing, whole
+from sciad.compiler import arrays, calls, complex_calls, complexes, indexing, whole
 from sciad.compiler.arithmetic import arithmetic
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.merge import is_scalar
@@ -17,6 +17,7 @@ from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
     Abstract,
     Closure,
+    ComplexOf,
     Elements,
     ListOf,
     Memory,
@@ -63,8 +64,8 @@ def evaluate(low: Lowering, node: ast.expr) -> Abstract:
 
 def _constant(low: Lowering, node: ast.Constant) -> Abstract:
     value: Any = node.value
-    if isinstance(node.value, complex):
-        low.refuse("complex numbers cannot be compiled", node)
+    if isinstance(value, complex):
+        return ComplexOf(const(value.real), const(value.imag))
     return Object(value) if scalar_type(value) is None else const(value)
 
 
@@ -81,7 +82,7 @@ def _binary(low: Lowering, node: ast.BinOp) -> Abstract:
 
 def _before(low: Lowering, value: Abstract, later: ast.expr) -> Abstract:
     """Carry out a recipe before something that might write to what it reads."""
-    if isinstance(value, Elements) and calls.may_write(low, later):
+    if isinstance(value, Elements | ComplexOf) and calls.may_write(low, later):
         return arrays.settled(low, value, later)
     return value
 
@@ -90,6 +91,8 @@ def binary(
     low: Lowering, kind: type[ast.operator], a: Abstract, b: Abstract, node: ast.AST
 ) -> Abstract:
     """Apply a binary operator to any two values."""
+    if isinstance(a, ComplexOf) or isinstance(b, ComplexOf):
+        return complexes.binary(low, kind, a, b, node)
     listed = any(isinstance(x, TupleOf | ListOf) for x in (a, b))
     if listed and not any(isinstance(x, StaticArray | Memory | Elements) for x in (a, b)):
         return _sequences(low, kind, a, b, node)
@@ -176,6 +179,9 @@ def _unary(low: Lowering, node: ast.UnaryOp) -> Abstract:
     if isinstance(node.op, ast.Not):
         return low.b.pure("not", condition(low, node.operand))
     value = low.evaluate(node.operand)
+    if isinstance(value, ComplexOf) and isinstance(node.op, ast.UAdd | ast.USub):
+        minus = isinstance(node.op, ast.USub)
+        return complexes.negative(low, value, node) if minus else value
     _numeric(low, value, node)
     if isinstance(node.op, ast.USub):
         return whole.elementwise(low, low.b.neg, [value], node)
@@ -195,6 +201,9 @@ def condition(low: Lowering, node: ast.expr) -> Operand:
 def _truth(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     if isinstance(value, Object) and not isinstance(value.value, np.ndarray):
         return const(bool(value.value))
+    if isinstance(value, ComplexOf):
+        nonzero = complexes.compared(low, "ne", value, const(0.0), node)
+        return low.b.truth(low.as_scalar(nonzero, node))
     if isinstance(value, Structure) and not value.is_dict:
         return const(True)
     if isinstance(value, TupleOf | ListOf | Structure):
@@ -275,6 +284,8 @@ def _compared(low: Lowering, op: ast.cmpop, a: Abstract, b: Abstract, node: ast.
         answer = _equal(low, a, b, node)
         return answer if isinstance(op, ast.Eq) else low.b.pure("not", answer)
     code = _COMPARE[type(op)]
+    if isinstance(a, ComplexOf) or isinstance(b, ComplexOf):
+        return complexes.compared(low, code, a, b, node)
     return whole.elementwise(low, lambda x, y: low.b.compare(code, x, y), [a, b], node)
 
 
@@ -351,6 +362,11 @@ def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
     if isinstance(owner, Elements | StaticArray | Memory):
         owner = arrays.settled(low, owner, node)
         return _array_attribute(low, owner, name, node)
+    if isinstance(owner, ComplexOf):
+        found = complex_calls.attribute(low, owner, name, node)
+        return Method(owner, name) if found is None else found
+    if is_scalar(owner) and name in ("real", "imag", "conjugate"):
+        return _of_real(low, owner, name, node)
     if isinstance(owner, Object):
         return calls.attribute_of(low, owner.value, name, node)
     if isinstance(owner, ListOf | Structure | TupleOf):
@@ -377,6 +393,13 @@ def _array_attribute(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abs
     if name == "dtype":
         return Object(np.dtype(float))
     return Method(owner, name)
+
+
+def _of_real(low: Lowering, owner: Operand, name: str, node: ast.AST) -> Abstract:
+    """Attribute of a real number that complex ones have too."""
+    if name == "conjugate":
+        return Method(owner, name)
+    return owner if name == "real" else low.b.cast(const(0), owner.type)
 
 
 def _subscripted(low: Lowering, node: ast.Subscript) -> Abstract:

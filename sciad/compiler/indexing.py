@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from sciad.compiler.ir import FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.values import (
     Abstract,
+    ComplexOf,
     Elements,
     ListOf,
     Memory,
@@ -132,6 +133,9 @@ def item(
 ) -> Abstract:
     """owner[index]; `inside` says that the index is known to be valid."""
     owner = settled(low, owner, node)
+    if isinstance(owner, ComplexOf) and not is_scalar(owner.re):
+        found = [item(low, part, index, node, inside) for part in (owner.re, owner.im)]
+        return ComplexOf(*found)
     if isinstance(owner, TupleOf):
         return _of_tuple(low, owner, index, node)
     if isinstance(owner, Structure) and owner.is_dict:
@@ -297,6 +301,12 @@ def _end(low: Lowering, end: Operand, n: Operand) -> Operand:
 
 def store(low: Lowering, owner: Abstract, index: tuple, value: Abstract, node: ast.AST) -> None:
     """owner[index] = value."""
+    if isinstance(owner, ComplexOf):
+        for part, x in zip((owner.re, owner.im), both_parts(low, value, node), strict=True):
+            store(low, part, index, x, node)
+        return
+    if isinstance(value, ComplexOf) and not isinstance(owner, ListOf):
+        _refuse_complex(low, node)
     if isinstance(owner, ListOf):
         place = _list_place(low, owner, index, node)
         low.set_cell(owner.cells, place, settled(low, value, node), node)
@@ -323,10 +333,16 @@ def _store_static(low, owner: StaticArray, known: tuple, value: Abstract, node) 
     store_all(low, StaticArray(owner.cells, target), value, node)
 
 
-def store_all(low: Lowering, target: StaticArray | Memory, value: Abstract, node: ast.AST) -> None:
+def store_all(low: Lowering, target: Any, value: Abstract, node: ast.AST) -> None:
     """target[...] = value, with broadcasting; the value is read before anything is written."""
     from sciad.compiler.whole import element_of
 
+    if isinstance(target, ComplexOf):
+        for part, x in zip((target.re, target.im), both_parts(low, value, node), strict=True):
+            store_all(low, part, x, node)
+        return
+    if isinstance(value, ComplexOf):
+        _refuse_complex(low, node)
     if isinstance(target, StaticArray):
         places = list(np.ndindex(target.shape))
         at = element_of(low, value, tuple(const(n) for n in target.shape), node)
@@ -345,6 +361,25 @@ def store_all(low: Lowering, target: StaticArray | Memory, value: Abstract, node
         value = copied(low, value, node)
     at = element_of(low, value, target.shape, node)
     over(low, target.shape, lambda place: put(low, target, place, at(place)))
+
+
+def both_parts(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
+    """Both parts of what is stored into a complex array, read before anything is written."""
+    if isinstance(value, TupleOf | ListOf):
+        from sciad.compiler.complex_calls import call
+
+        place: Any = node
+        value = call(low, np.array, [value], {}, place) or value
+    parts = (value.re, value.im) if isinstance(value, ComplexOf) else (value, const(0.0))
+    return [x if is_scalar(x) else copied(low, x, node) for x in parts]
+
+
+def _refuse_complex(low: Lowering, node: ast.AST) -> NoReturn:
+    low.refuse(
+        "a complex value is written into an array of floats",
+        node,
+        "make the array with dtype=complex, or write value.real",
+    )
 
 
 def copied(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
@@ -375,6 +410,9 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
     """Items of something of known length."""
     if isinstance(value, TupleOf):
         return list(value.items)
+    if isinstance(value, ComplexOf) and not is_scalar(value.re):
+        columns = [sequence(low, part, node) for part in (value.re, value.im)]
+        return [ComplexOf(re, im) for re, im in zip(*columns, strict=True)]
     if isinstance(value, Structure) and value.is_dict:
         return [Object(k) if isinstance(k, str) else const(k) for k in value.items]
     if isinstance(value, ListOf):

@@ -13,6 +13,7 @@ import inspect
 import types
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class JitFunction:
             args = tuple(_INTEGER if k in positions else a for k, a in enumerate(args))
         leaves, treedef = flatten((args, inputs))
         leaves = [unwrap_constants(leaf) for leaf in leaves]
-        kinds = tuple(_kind(self, leaf) for leaf in leaves)
+        leaves, kinds = _split(self, leaves)
         key = (treedef, kinds, positions)
         program = self._programs.get(key)
         if program is None or not program.watch.holds(self.__wrapped__):
@@ -189,6 +190,28 @@ def _plain_signature(args: tuple) -> tuple[Any, ...] | None:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+
+
+def _split(function: JitFunction, leaves: list[Any]) -> tuple[list[Any], tuple[LeafType, ...]]:
+    """Leaves and their types; a complex leaf becomes two real ones."""
+    found: list[Any] = []
+    kinds: list[LeafType] = []
+    for leaf in leaves:
+        if type(leaf) is not float and np.iscomplexobj(primal_of(leaf)):
+            for part, take in (("real", np.real), ("imag", np.imag)):
+                found.append(_real_part(take, leaf))
+                kinds.append(replace(_kind(function, found[-1]), part=part))
+        else:
+            found.append(leaf)
+            kinds.append(_kind(function, leaf))
+    return found, tuple(kinds)
+
+
+def _real_part(take: Callable[[Any], Any], leaf: Any) -> Any:
+    if any_traced([leaf]):
+        return call(take, leaf)
+    part = take(leaf)
+    return float(part) if np.ndim(part) == 0 else part
 
 
 def _kind(function: JitFunction, leaf: Any) -> LeafType:

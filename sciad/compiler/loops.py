@@ -20,7 +20,9 @@ from sciad.compiler.merge import (
     DIFFERENT,
     FROZEN,
     UNSET,
+    as_complex,
     filler,
+    is_scalar,
     layout,
     leaves,
     rebuild,
@@ -28,7 +30,7 @@ from sciad.compiler.merge import (
     storages,
 )
 from sciad.compiler.types import UNROLL_LIMIT, join
-from sciad.compiler.values import Abstract, Cells, Memory, Missing, RangeOf
+from sciad.compiler.values import Abstract, Cells, ComplexOf, Memory, Missing, RangeOf
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -43,7 +45,9 @@ _INSIDE = Missing("it is assigned inside a loop that may not run at all")
 def for_loop(low: Lowering, node: Any) -> None:
     """Lower `for target in iterable`."""
     iterable = low.evaluate(node.iter)
-    if isinstance(iterable, Memory):
+    if isinstance(iterable, Memory) or (
+        isinstance(iterable, ComplexOf) and isinstance(iterable.re, Memory)
+    ):
         iterable = _elements(low, iterable, node)
     if isinstance(iterable, RangeOf):
         items = _known_range(iterable)
@@ -72,8 +76,9 @@ class _Rows:
     at: Callable[[Operand], Abstract]
 
 
-def _elements(low: Lowering, value: Memory, node: ast.For) -> _Rows:
-    return _Rows(value.shape[0], lambda i: indexing.item(low, value, (i,), node, inside=True))
+def _elements(low: Lowering, value: Memory | ComplexOf, node: ast.For) -> _Rows:
+    length = arrays.length(low, value, node)
+    return _Rows(length, lambda i: indexing.item(low, value, (i,), node, inside=True))
 
 
 def _known_range(iterable: RangeOf) -> range | None:
@@ -230,7 +235,11 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
             continue
         if isinstance(old, Missing) and old is not UNSET:
             old = None
-        if old is None or old is UNSET or key in flags:
+        if isinstance(value, ComplexOf) and is_scalar(old) and is_scalar(value.re):
+            base[key] = as_complex(low, old)  # complex from its first value on
+            plan.carried.pop(key, None)
+            changed = True
+        elif old is None or old is UNSET or key in flags:
             changed |= _hand_out(low, plan, key, old, value, attempt, runs or old is not None)
         elif layout(old, base) != layout(value, attempt.after) or isinstance(value, Missing):
             plan.carried.pop(key, None)

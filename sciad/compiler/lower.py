@@ -29,6 +29,7 @@ from sciad.compiler.values import (
     Abstract,
     Cells,
     Closure,
+    ComplexOf,
     ListOf,
     Missing,
     Object,
@@ -344,6 +345,12 @@ class Lowering:
         """Take an abstract value as a scalar; a 0-dimensional array counts."""
         if isinstance(value, StaticArray) and value.shape == ():
             value = self.cell(value.cells, int(value.index))
+        if isinstance(value, ComplexOf):
+            self.refuse(
+                "a complex number stands where a real one is needed",
+                node,
+                "take .real, .imag or abs(...)",
+            )
         if not isinstance(value, Const | Value):
             integers = isinstance(value, Object) and isinstance(value.value, np.ndarray)
             hint = "make it an array of floats: .astype(float)" if integers else None
@@ -360,6 +367,8 @@ def describe(value: Abstract) -> str:
         return f"the object {name}"
     if isinstance(value, ListOf):
         return "a list"
+    if isinstance(value, ComplexOf):
+        return "a complex number" if isinstance(value.re, Const | Value) else "a complex array"
     return {
         "TupleOf": "a tuple or list",
         "Structure": "a structure",

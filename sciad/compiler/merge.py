@@ -16,6 +16,7 @@ from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Const, Operand, Valu
 from sciad.compiler.values import (
     Abstract,
     Cells,
+    ComplexOf,
     ListOf,
     Missing,
     Object,
@@ -31,6 +32,7 @@ __all__ = [
     "DIFFERENT",
     "FROZEN",
     "UNSET",
+    "as_complex",
     "filler",
     "is_scalar",
     "layout",
@@ -55,6 +57,11 @@ def is_scalar(value: Abstract) -> bool:
     )
 
 
+def as_complex(low: Lowering, operand: Operand) -> ComplexOf:
+    """Take a real number as a complex one."""
+    return ComplexOf(low.b.cast(operand, FLOAT), const(0.0))
+
+
 def filler(operand: Operand) -> Const:
     """Give a literal of the same type, for paths on which nobody reads the value."""
     return _FILLERS[operand.type]
@@ -74,6 +81,8 @@ def same(a: Abstract, b: Abstract) -> bool:
         return a.cells is b.cells and np.array_equal(a.index, b.index)
     if isinstance(a, ListOf):
         return a.cells is b.cells
+    if isinstance(a, ComplexOf):
+        return same(a.re, b.re) and same(a.im, b.im)
     if isinstance(a, TupleOf):
         pairs = zip(a.items, b.items, strict=False)
         return len(a.items) == len(b.items) and all(same(x, y) for x, y in pairs)
@@ -96,6 +105,8 @@ def layout(value: Abstract, env: Environment) -> object:
         return ("structure", value.is_dict, tuple(value.items), parts)
     if isinstance(value, StaticArray):
         return ("array", value.shape)
+    if isinstance(value, ComplexOf):
+        return ("complex", layout(value.re, env), layout(value.im, env))
     if isinstance(value, ListOf):
         return ("list", tuple(layout(env[(value.cells, k)], env) for k in _range(value)))
     if isinstance(value, Object):
@@ -115,6 +126,8 @@ def leaves(low: Lowering, value: Abstract, env: Environment) -> list[Operand]:
         return [leaf for item in value.items for leaf in leaves(low, item, env)]
     if isinstance(value, Structure):
         return [leaf for item in value.items.values() for leaf in leaves(low, item, env)]
+    if isinstance(value, ComplexOf):
+        return [*leaves(low, value.re, env), *leaves(low, value.im, env)]
     if isinstance(value, StaticArray):
         return [low.cell(value.cells, int(k), env) for k in value.index.ravel()]
     if isinstance(value, ListOf):
@@ -127,6 +140,8 @@ def storages(value: Abstract, env: Environment) -> list[Cells]:
     """List the arrays and lists a value consists of."""
     if isinstance(value, StaticArray):
         return [value.cells]
+    if isinstance(value, ComplexOf):
+        return [*storages(value.re, env), *storages(value.im, env)]
     if isinstance(value, ListOf):
         inner = [storages(env[(value.cells, k)], env) for k in _range(value)]
         return [value.cells, *(cells for part in inner for cells in part)]
@@ -148,6 +163,9 @@ def rebuild(
     if isinstance(model, Structure):
         parts = {k: rebuild(v, model_env, scalars, env) for k, v in model.items.items()}
         return Structure(parts, model.is_dict)
+    if isinstance(model, ComplexOf):
+        re = rebuild(model.re, model_env, scalars, env)
+        return ComplexOf(re, rebuild(model.im, model_env, scalars, env))
     if isinstance(model, StaticArray):
         cells = _frozen(model.index.size, model.cells.site)
         env.update({(cells, k): next(scalars) for k in range(cells.size)})

@@ -11,6 +11,7 @@ J the Jacobian and H[c] the Hessian of c . f:
 from __future__ import annotations
 
 import builtins
+import operator
 from typing import Any
 
 import numpy as np
@@ -214,7 +215,20 @@ def _assembled(layout: Any, leaves: Any) -> Any:
     if isinstance(layout[1], int):
         return list(next(leaves))
     items = [_assembled(item, leaves) for item in layout[1]]
+    if kind == "complex":
+        return _complex(*items)
     return items if kind == "list" else tuple(items)
+
+
+def _complex(re: Any, im: Any) -> Any:
+    """Put a complex number or array together."""
+    if any_traced((re, im)):
+        return call(operator.add, re, call(operator.mul, 1j, im))
+    if np.ndim(re) == 0:
+        return complex(re, im)
+    made = np.empty(np.shape(re), complex)
+    made.real, made.imag = re, im
+    return made
 
 
 def _flat(value: Any) -> np.ndarray:

@@ -37,6 +37,7 @@ from sciad.compiler.tangent import tangent
 from sciad.compiler.types import LeafType
 from sciad.compiler.values import (
     Abstract,
+    ComplexOf,
     ListOf,
     Memory,
     Object,
@@ -132,7 +133,7 @@ class Program:
         except Unknown:
             return None
         code = code_digest(self.root.__code__)
-        kinds = [(leaf.ndim, leaf.shape) for leaf in self.leaves]
+        kinds = [(leaf.ndim, leaf.shape, leaf.part) for leaf in self.leaves]
         return digest(cache.compiler_digest(), "jit", kind, code, tree, kinds, self.integers)
 
     # -- programs ------------------------------------------------------------------------------
@@ -241,7 +242,15 @@ class _Leaves:
         self.lengths = 0
 
     def __call__(self) -> Abstract:
-        leaf, b = next(self.remaining), self.low.b
+        leaf = next(self.remaining)
+        if leaf.part == "real":
+            re = self.real(leaf)
+            return ComplexOf(re, self.real(next(self.remaining)))
+        return self.real(leaf)
+
+    def real(self, leaf: LeafType) -> Abstract:
+        """Make a number or an array of floats."""
+        b = self.low.b
         if leaf.ndim == 0:
             self.floats += 1
             return b.load(self.s, const(self.floats - 1))
@@ -275,6 +284,8 @@ class _Results:
         if is_scalar(value):
             self.scalars.append(self.low.b.cast(value, value.type))
             return ("scalar", value.type.name)
+        if isinstance(value, ComplexOf):
+            return ("complex", [self.layout(value.re), self.layout(value.im)])
         if isinstance(value, TupleOf) and not value.fields:
             return (value.kind.__name__, [self.layout(item) for item in value.items])
         if isinstance(value, ListOf):

@@ -25,6 +25,7 @@ from sciad.compiler.merge import (
     DIFFERENT,
     FROZEN,
     UNSET,
+    as_complex,
     filler,
     is_scalar,
     layout,
@@ -37,6 +38,7 @@ from sciad.compiler.types import join
 from sciad.compiler.values import (
     Abstract,
     Closure,
+    ComplexOf,
     Memory,
     Missing,
     StaticArray,
@@ -102,7 +104,9 @@ def _augmented(low: Lowering, node: ast.AugAssign) -> None:
     if isinstance(target, ast.Name):
         old = low.read(ast.copy_location(ast.Name(target.id, ast.Load()), target))
         change = low.evaluate(node.value)
-        if isinstance(old, StaticArray | Memory) and not is_scalar(old):
+        if isinstance(old, ComplexOf) and is_scalar(old.re):
+            low.bind(target.id, binary(low, type(node.op), old, change, node))
+        elif isinstance(old, StaticArray | Memory | ComplexOf) and not is_scalar(old):
             new = binary(low, type(node.op), old, change, node)
             indexing.store_all(low, old, new, node)
         elif is_scalar(old):
@@ -233,6 +237,12 @@ def _join(low, key, a, b, sides, outs, env) -> Abstract:
     for k, side in enumerate(sides):
         if side.dead:
             envs[k] = sides[1 - k].env
+    if is_scalar(a) and isinstance(b, ComplexOf) and is_scalar(b.re):
+        with low.b.inside(sides[0].region):
+            a = as_complex(low, a)
+    elif is_scalar(b) and isinstance(a, ComplexOf) and is_scalar(a.re):
+        with low.b.inside(sides[1].region):
+            b = as_complex(low, b)
     if UNSET in (a, b):
         known = (b, envs[1]) if a is UNSET else (a, envs[0])
         layouts = [layout(*known)] * 2

@@ -28,11 +28,13 @@ UNROLL_LIMIT = 600
 class LeafType:
     """A differentiable argument leaf: a float (`ndim` 0) or a float array.
 
-    `shape` is the shape if compiled code may rely on it, else None.
+    `shape` is the shape if compiled code may rely on it, else None. `part` is "real" or "imag" for
+    the two leaves that a complex one is split into.
     """
 
     ndim: int
     shape: tuple[int, ...] | None
+    part: str = ""
 
     @property
     def size(self) -> int:

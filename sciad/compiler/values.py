@@ -21,6 +21,7 @@ __all__ = [
     "Abstract",
     "Cells",
     "Closure",
+    "ComplexOf",
     "Elements",
     "ListOf",
     "Memory",
@@ -123,6 +124,14 @@ class Elements:
 
     shape: tuple[Operand, ...]
     at: Callable[[tuple[Operand, ...]], Operand]
+
+
+@dataclass(frozen=True, eq=False)
+class ComplexOf:
+    """A complex number or array: two real ones of the same shape."""
+
+    re: Abstract
+    im: Abstract
 
 
 @dataclass(frozen=True, eq=False)

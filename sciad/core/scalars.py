@@ -185,7 +185,7 @@ def _array_partial(partial: Callable[..., Any]) -> Callable[..., Any] | None:
     made = types.FunctionType(
         code.replace(co_consts=constants), partial.__globals__, partial.__name__
     )
-    made.__defaults__ = partial.__defaults__
+    made.__defaults__, made.__kwdefaults__ = partial.__defaults__, partial.__kwdefaults__
     return made
 
 

@@ -185,9 +185,9 @@ def shapes_that_do_not_fit(t, y):
     return y + np.zeros(3)  # here
 
 
-@refused("complex")
-def complex_number(t, y):
-    return [y[0] * 1j, y[1]]  # here
+@refused("vector of numbers")
+def complex_number(t, y):  # here
+    return [y[0] * 1j, y[1]]
 
 
 @refused("3 names")
