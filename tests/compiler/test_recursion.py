@@ -390,6 +390,16 @@ def computed_index(x, n):
     return pick(np.array([x, 2.0 * x, math.sin(x)]), 0, n)
 
 
+def complex_power(z, n):
+    return 1.0 if n == 0 else z * complex_power(z, n - 1)
+
+
+@program(0.7, 1.2, 5)
+def complex_numbers(x, y, n):
+    z = complex_power(x + 1j * y, n)
+    return z.real * z.imag + abs(complex_power(x * 1j, 2))
+
+
 def horner(c, x, k):
     return c[k] if k == len(c) - 1 else c[k] + x * horner(c, x, k + 1)
 
