@@ -155,9 +155,9 @@ def invoke(
     )
     found = _running(low, key, frames, constants) or _finished(low, key, frames, constants)
     if found is None:
-        found = _outline(
-            low, target, layout, _Activation(key, frames, constants, _callee(target), layout)
-        )
+        callee = Callee(target.name, Location(target.filename, target.tree.lineno))
+        found = _Activation(key, frames, constants, callee, layout)
+        _outline(low, target, found)
     return _called(low, found, layout, node)
 
 
