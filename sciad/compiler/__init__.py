@@ -2,7 +2,8 @@
 
 The passes, in order: `fence` refuses what cannot be compiled, `normal` turns jumps into flags,
 `lower` (with `statements`, `loops`, `merge`, `expressions`, `calls`, `arrays`, `whole`) executes
-the syntax tree on abstract values and writes the typed, structured SSA of `ir`; `hoist` takes
+the syntax tree on abstract values and writes the typed, structured SSA of `ir`, in which functions
+that call themselves are called (`recursion`, `invoke`) and all others inlined; `hoist` takes
 index checks out of loops; `tangent` and
 `adjoint` (with `analysis`, `recall`, `partials`) map programs to programs; `simplify` makes them
 small; `blocks` lets elementary functions in loops use vector instructions; `emit` writes them as

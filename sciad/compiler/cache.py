@@ -34,6 +34,7 @@ __all__ = [
     "cache_clear",
     "cache_directory",
     "compiler_digest",
+    "discard",
     "find",
     "load",
     "note",
@@ -157,10 +158,22 @@ def load(path: Path) -> types.ModuleType:
             try:
                 _modules[path] = _execute(path)
             except Exception:
-                for file in (path.parent / "__pycache__").glob(f"{path.stem}*"):
-                    file.unlink(missing_ok=True)
+                _without_machine_code(path)
                 _modules[path] = _execute(path)
         return _modules[path]
+
+
+def _without_machine_code(path: Path) -> None:
+    for file in (path.parent / "__pycache__").glob(f"{path.stem}*"):
+        file.unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Remove a module that must not be loaded again."""
+    with _lock:
+        _modules.pop(path, None)
+        path.unlink(missing_ok=True)
+        _without_machine_code(path)
 
 
 def _execute(path: Path) -> types.ModuleType:

@@ -24,6 +24,7 @@ Operations
     check(c) attr=Failure                          leave the function with a status unless c
     push(x...) attr=slot   pop() attr=slot         a frame of the tape
     map(out, x..., n) attr=Entry                   a vectorised loop; made by `blocks`, at the end
+    invoke(x...) attr=callee                       a call of a function of its own (see `invoke`)
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def type_of(operand: Operand) -> Any:
 
 @dataclass(eq=False)
 class Op:
-    """A straight operation; `outs` holds one value, several for `pop`, none for effects."""
+    """A straight operation; `outs` holds one value, any number for `pop` and `invoke`."""
 
     code: str
     args: tuple[Operand, ...]

@@ -20,10 +20,12 @@ from sciad.compiler.values import (
     Abstract,
     Cells,
     Closure,
+    ComplexOf,
     Elements,
     ListOf,
     Memory,
     Method,
+    Missing,
     Object,
     Pythonic,
     RangeOf,
@@ -75,6 +77,8 @@ class Layout:
         if isinstance(value, Structure):
             items = {key: self.plain(item) for key, item in value.items.items()}
             return Structure(items, value.is_dict)
+        if isinstance(value, ComplexOf):
+            return ComplexOf(self.plain(value.re), self.plain(value.im))
         return value
 
     # -- description ---------------------------------------------------------------------------
@@ -115,7 +119,9 @@ class Layout:
             return (kind, id(value.function))
         if isinstance(value, Object):
             return (kind, value.value if isinstance(value.value, str) else id(value.value))
-        return kind
+        if isinstance(value, ComplexOf):
+            return (kind, self.describe(value.re), self.describe(value.im))
+        return kind if isinstance(value, Missing) else (kind, id(value))
 
     def storage(self, cells: Cells) -> Any:
         """Describe cells: their number if they have been seen, their elements otherwise."""
@@ -180,6 +186,8 @@ class _Formals:
             return ListOf(self.storage(value.cells, name))
         if isinstance(value, Memory):
             return self.view(value, name)
+        if isinstance(value, ComplexOf):
+            return ComplexOf(self.of(value.re, name), self.of(value.im, name))
         if isinstance(value, RangeOf):
             return RangeOf(*(self.scalar(name) for _ in range(3)))
         if isinstance(value, Method):

@@ -35,18 +35,16 @@ from sciad.compiler.ir import (
     walk,
 )
 from sciad.compiler.layouts import Layout
+from sciad.compiler.merge import is_scalar, leaves, rebuild, storages
 from sciad.compiler.merge import layout as shape_of
-from sciad.compiler.merge import leaves, rebuild, storages
 from sciad.compiler.recall import substitute
 from sciad.compiler.values import (
     Abstract,
     Cells,
-    Closure,
+    ComplexOf,
     ListOf,
     Memory,
-    Method,
-    Pythonic,
-    RangeOf,
+    Object,
     StaticArray,
     Structure,
     TupleOf,
@@ -114,6 +112,7 @@ class _Activation:
     frames: list[Any]
     constants: tuple[Const | None, ...]
     callee: Callee
+    layout: Layout  # keeps alive what the key names
     model: _Model | None = None
     used: bool = False
 
@@ -161,13 +160,10 @@ def invoke(
     )
     found = _running(low, key, frames, constants) or _finished(low, key, frames, constants)
     if found is None:
-        found = _outline(low, target, layout, _Activation(key, frames, constants, _callee(target)))
+        callee = Callee(target.name, Location(target.filename, target.tree.lineno))
+        found = _Activation(key, frames, constants, callee, layout)
+        _outline(low, target, found)
     return _called(low, found, layout, node)
-
-
-def _callee(target: Target) -> Callee:
-    where = Location(target.filename, target.tree.lineno)
-    return Callee(target.name, where)
 
 
 def _running(low: Lowering, key: tuple, frames: list, constants: tuple) -> _Activation | None:
@@ -225,13 +221,13 @@ def _called(low: Lowering, known: _Activation, layout: Layout, node: ast.AST) ->
 
 
 # -- bodies --------------------------------------------------------------------------------------
-def _outline(low: Lowering, target: Target, layout: Layout, made: _Activation) -> _Activation:
+def _outline(low: Lowering, target: Target, made: _Activation) -> None:
     """Lower the body of a callee until the types of its results settle."""
     outer = low.calls.active
     if sum(a.key[:2] == made.key[:2] for a in outer) >= _MOST_LAYOUTS:
         low.refuse(
             f"{target.name} calls itself with arguments of ever new structure",
-            layout.node,
+            made.layout.node,
             "pass numbers and arrays of the same kind at every level",
         )
     low.calls.active = [*outer, made]
@@ -240,7 +236,7 @@ def _outline(low: Lowering, target: Target, layout: Layout, made: _Activation) -
         for _ in range(_MOST_ROUNDS):
             low.calls.known = dict(known)
             made.used = False
-            if _settled(low, target, layout, made):
+            if _settled(low, target, made):
                 break
         else:
             _refuse(target, "the types of what it returns do not settle")
@@ -255,7 +251,6 @@ def _outline(low: Lowering, target: Target, layout: Layout, made: _Activation) -
         hint = "give it a path that returns without a call of itself"
         _refuse(target, "it never returns", hint)
     low.calls.known[(made.key, made.constants)] = (made, _surroundings(low, made.frames))
-    return made
 
 
 def _refuse(target: Target, what: str, hint: str | None = None) -> NoReturn:
@@ -263,13 +258,13 @@ def _refuse(target: Target, what: str, hint: str | None = None) -> NoReturn:
     raise CompileError(f"{target.name} calls itself, and {what}", where=where, hint=hint)
 
 
-def _settled(low: Lowering, target: Target, layout: Layout, made: _Activation) -> bool:
+def _settled(low: Lowering, target: Target, made: _Activation) -> bool:
     """Lower a body once; whether it returns what was assumed of it."""
     env, dead, frames, prefix = low.env, low.dead, low.frames, low.site_prefix
     location, stored, foreign = low.b.location, len(low.stores), low.calls.foreign
     low.env, low.dead, low.site_prefix = dict(env), False, ()
     low.frames = list(frames)
-    arguments, params, cells = layout.formals(made.constants)
+    arguments, params, cells = made.layout.formals(made.constants)
     low.calls.foreign = Cells(0, None).serial
     site = ("callee", target.filename, target.tree.lineno, target.tree.col_offset)
     model = None
@@ -302,6 +297,8 @@ def _model(
         if storage.serial < low.calls.foreign:
             storage.frozen = storage.frozen or _SHARED
     shares = [k for k, c in enumerate(cells) if held and c.frozen is not None]
+    if old is not None and isinstance(value, ComplexOf) and is_scalar(old.value):
+        old = None  # complex in the end
     if old is not None:
         if shape_of(value, low.env) != shape_of(old.value, old.env):
             _refuse(target, "it returns different things", "return values of one structure")
@@ -312,7 +309,10 @@ def _model(
 
 def _returnable(low: Lowering, target: Target, value: Abstract) -> None:
     """Refuse results that are not made of numbers."""
-    if isinstance(value, TupleOf | Structure):
+    if isinstance(value, ComplexOf):
+        _returnable(low, target, value.re)
+        _returnable(low, target, value.im)
+    elif isinstance(value, TupleOf | Structure):
         items = value.items if isinstance(value, TupleOf) else value.items.values()
         for item in items:
             _returnable(low, target, item)
@@ -325,10 +325,11 @@ def _returnable(low: Lowering, target: Target, value: Abstract) -> None:
             "it returns an array whose length is not known, or which is large",
             "write into an array that is given as an argument, or use a loop",
         )
-    elif isinstance(value, Closure | Method | RangeOf | Pythonic):
-        _refuse(target, "it returns a function or a range", "return numbers")
-    elif isinstance(value, StaticArray) and value.cells.element is not FLOAT:
-        _refuse(target, "it returns an array of integers or bools", "multiply it by 1.0")
+    elif isinstance(value, StaticArray):
+        if value.cells.element is not FLOAT:
+            _refuse(target, "it returns an array of integers or bools", "multiply it by 1.0")
+    elif not is_scalar(value) and not isinstance(value, Object):
+        _refuse(target, "it returns something that is not made of numbers", "return numbers")
 
 
 def attempt(low: Lowering, action: Callable[[], None]) -> bool:

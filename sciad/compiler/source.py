@@ -8,7 +8,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from sciad.compiler.cache import compiler_digest, load
+from sciad.compiler.cache import compiler_digest, discard, load
 from sciad.compiler.emit import HELPERS, Emitted
 from sciad.compiler.frontend import python_function
 from sciad.compiler.invoke import reachable
@@ -67,7 +67,7 @@ def machine_code(path: Path, function: Any) -> types.ModuleType:
     from numba.core.errors import NumbaError
 
     try:
-        return load(path)
+        return _as_declared(load(path), path, function)
     except NumbaError as error:
         root = python_function(getattr(function, "__func__", function))
         where = None if root is None else f"{home_of(function)}:{root.__code__.co_firstlineno}"
@@ -76,6 +76,24 @@ def machine_code(path: Path, function: Any) -> types.ModuleType:
             where=where,
             hint="please report this program; follow it eagerly (without jit) until then",
         ) from error
+
+
+def _as_declared(module: types.ModuleType, path: Path, function: Any) -> types.ModuleType:
+    """Refuse a module in which Numba compiled a function for other types than it declares.
+
+    Such a second version of a function that calls itself ends a process that loads it.
+    """
+    made = [value for value in vars(module).values() if hasattr(value, "overloads")]
+    own = [value for value in made if value.__module__ == module.__name__]
+    if all(len(value.overloads) <= 1 for value in own):
+        return module
+    discard(path)
+    root = python_function(getattr(function, "__func__", function))
+    raise CompileError(
+        f"Numba finds other types in {path.stem} than the compiler",
+        where=None if root is None else f"{home_of(function)}:{root.__code__.co_firstlineno}",
+        hint="please report this program; follow it eagerly (without jit) until then",
+    )
 
 
 def _failure(failure: Failure) -> tuple[str, str, str | None]:

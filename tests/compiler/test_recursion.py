@@ -183,6 +183,37 @@ def third(a, n, flag):
     return third(a[1:], n - 1, not flag) * second(n, a[0], 0.5) if len(a) > 3 else a[0]
 
 
+def number_and_test(a, x, n):
+    if n <= 0:
+        return x * a[0], n % 2 == 0
+    k, f = count_and_number(a, n - 1, x)
+    u, test = number_and_test(a, x * 0.9, n - 2)
+    a[1] = a[1] + u * k
+    return (u * f if test else u + f), not test
+
+
+def count_and_number(a, n, x):
+    if n <= 0:
+        return 1, a[1] * x
+    u, test = number_and_test(a, x, n - 1)
+    m = count(n, test)
+    return m + (2 if test else 1), u * m
+
+
+def count(n, flag):
+    if n <= 0:
+        return 3 if flag else 4
+    return count_and_number(np.zeros(40), n - 1, 0.5)[0] + count(n - 1, not flag)
+
+
+@program(X, 4)
+def several_kinds_of_results(x, n):
+    a = x * 0.1
+    u, test = number_and_test(a, x[0], n)
+    k, f = count_and_number(a, n, x[1])
+    return u * k * 0.01 + f + a[1] * count(2, test)
+
+
 # -- functions inside functions ------------------------------------------------------------------
 @program(0.8, 1.1, 4)
 def closure(x, y, n):
@@ -357,6 +388,16 @@ def computed_index(x, n):
         return v[k] if m == 0 else pick(v, (k + 1) % 3, m - 1) * v[k]
 
     return pick(np.array([x, 2.0 * x, math.sin(x)]), 0, n)
+
+
+def complex_power(z, n):
+    return 1.0 if n == 0 else z * complex_power(z, n - 1)
+
+
+@program(0.7, 1.2, 5)
+def complex_numbers(x, y, n):
+    z = complex_power(x + 1j * y, n)
+    return z.real * z.imag + abs(complex_power(x * 1j, 2))
 
 
 def horner(c, x, k):

@@ -91,6 +91,21 @@ def test_another_process_loads_what_was_compiled(tmp_path):
     assert first == second
 
 
+def restarted(x, n):
+    if n == 0:
+        return x
+    return restarted(x, 2) * 0.5 if n > 2 else restarted(x * 0.5, n - 1)
+
+
+def test_code_that_another_process_could_not_load_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCIAD_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("sciad.compiler.emit._typed", lambda operand, text: text)
+    with pytest.raises(CompileError, match="Numba finds other types"):
+        jit(restarted)(0.5, 3)
+    assert not list(tmp_path.glob("*/*.py"))
+    assert not list(tmp_path.glob("*/__pycache__/*"))
+
+
 def damped(x, n):
     return x if n == 0 else 0.999 * damped(x, n - 1)
 
