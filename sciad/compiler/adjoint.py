@@ -5,7 +5,7 @@ SSA (sums are formed where several uses meet), buffers get shadow buffers, so th
 element is right by construction: a store hands the shadow's element to what was stored and clears
 it. The reversed regions mirror the regions of the program: a branch for a branch, a counted loop
 for any loop. This module builds the mirrored code; which values of the program it finds again, and
-how, is decided in `recall`.
+how, is decided in `recall`; which loops run their iterations again, in `replay`.
 
 References
 ----------

@@ -15,6 +15,8 @@ def frames_per_iteration(loop: Loop) -> int:
     """
     if loop.kind != "range":
         return 0
+    if any(isinstance(n, Op) and n.code == "pop" for n in walk(loop.body)):
+        return 0  # what an iteration takes it gives back
     inner = [n for n in walk(loop.body) if isinstance(n, Loop)]
     if any(_slots(n.body) for n in inner):
         return 0
