@@ -5,7 +5,7 @@ SSA (sums are formed where several uses meet), buffers get shadow buffers, so th
 element is right by construction: a store hands the shadow's element to what was stored and clears
 it. The reversed regions mirror the regions of the program: a branch for a branch, a counted loop
 for any loop. This module builds the mirrored code; which values of the program it finds again, and
-how, is decided in `recall`.
+how, is decided in `recall`; which loops run their iterations again, in `replay`.
 
 References
 ----------
@@ -132,6 +132,7 @@ class _Adjoint:
         self.frames = {n.attr: [k for k, o in enumerate(n.outs) if o in self.varied] for n in pops}
         chosen = replayed | around_checkpoints(self.body)
         self.replays = Replays(self.places, self.varied, chosen)
+        self.guards: list[If] = []
         self.b = Builder()
 
     def run(self) -> Function:
@@ -166,7 +167,7 @@ class _Adjoint:
         self.replays.save_states(reverse)
         local = {b: s for b, s in self.shadows.items() if b not in self.active}
         recall = Recall(self.places, self.mirrors, self.indices, local, self.replays)
-        recall.supply(reverse)
+        recall.supply(reverse, self.guards)
         self.body.nodes.extend(reverse.nodes)
         self.body.results = ()
         return Function(self.name, params, self.body)
@@ -398,11 +399,39 @@ class _Adjoint:
         bounds = self.reversed_bounds(node)
         where = node.location
         reverse = Loop("range", index, *bounds, carried, inits, body, outs, location=where)
-        self.b.region.nodes.append(reverse)
+        outs = self.guarded(node, reverse, len(params))
         for key, out in zip(inner, outs[len(params) :], strict=True):
             cotangents[key] = out
         for k, out in zip(params, outs, strict=False):
             self.add(cotangents, node.inits[k], out)
+
+    def guarded(self, node: Loop, reverse: Loop, count: int) -> tuple[Value, ...]:
+        """Append a reversed loop; within a branch if it would add up zeros elsewhere.
+
+        That is so if the cotangents it begins with, the first `count` values it carries, have the
+        same flag (the distance to the nearest of many points: one of them is used). `recall` opens
+        the branch again if the loop has to take something from the tape; a loop with stores has to
+        clear their cotangents in any case.
+        """
+        begins = [x for x in reverse.inits[:count] if x != _ZERO]
+        flags = {self.live[x] for x in begins if x in self.live}
+        plain = [x for x in begins if x not in self.live]
+        stores = any(
+            isinstance(n, Op) and n.code in ("store", "accum") and n.args[0] in self.varied
+            for n in walk(node.body)
+        )
+        replayed = id(reverse.body) in self.replays.mirrors
+        if len(flags) != 1 or plain or stores or replayed:
+            self.b.region.nodes.append(reverse)
+            return reverse.outs
+        (flag,) = flags
+        outs = tuple(Value(v.name, FLOAT) for v in reverse.outs)
+        otherwise = ((_ZERO,) * count) + tuple(reverse.inits[count:])
+        then, orelse = Region([reverse], reverse.outs), Region([], otherwise)
+        guard = If(flag, then, orelse, outs, node.location)
+        self.guards.append(guard)
+        self.b.region.nodes.append(guard)
+        return outs
 
     def reversed_bounds(self, node: Loop) -> tuple[Operand, Operand, Operand]:
         """(start, stop, step) of the indices a loop has run through, backwards."""

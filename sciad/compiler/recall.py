@@ -16,7 +16,7 @@ of buffers that a region allocates are allocated at the beginning of its mirror.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sciad.compiler.analysis import Places
 from sciad.compiler.costs import TRIPS, cost_of
@@ -116,8 +116,8 @@ class Recall:
         self.begins: dict[int, int] = {}
         self.number = replays.number
 
-    def supply(self, reverse: Region) -> None:
-        """Complete the reversed code in place."""
+    def supply(self, reverse: Region, guards: Sequence[If] = ()) -> None:
+        """Complete the reversed code in place; `guards` must not skip what is on the tape."""
         used = {o for node in walk(reverse) for o in operands(node) if isinstance(o, Value)}
         used |= {o for o in reverse.results if isinstance(o, Value)}
         within = self.replays.within(reverse)
@@ -139,6 +139,7 @@ class Recall:
         self.choose(wanted, recipes)
         for buffer in shadows:
             self.allocate(buffer)
+        self.open_guards(guards)
         self.write_frames()
         substitute(reverse, self.known)
         for region, replay in within:
@@ -273,6 +274,16 @@ class Recall:
         else:
             self.prelude(home).append(shadow)
 
+    def open_guards(self, guards: Sequence[If]) -> None:
+        """Let guarded loops run in any case if they take something from the tape."""
+        framed = {id(self.mirrors[key]) for key, frame in self.frames.items() if frame}
+        for guard in guards:
+            loops = [n for n in walk(guard.then) if not isinstance(n, Op)]
+            inside = [r for n in loops for r in _regions_of(n)]
+            pops = any(isinstance(n, Op) and n.code == "pop" for n in walk(guard.then))
+            if pops or any(id(r) in framed for r in inside):
+                guard.condition = const(True)
+
     def write_frames(self) -> None:
         """Insert pushes, pops and recomputation."""
         for key, prelude in self.preludes.items():
@@ -285,6 +296,10 @@ class Recall:
                 prelude.insert(0, Op("pop", (), restored, slot))
             mirror.nodes[:0] = prelude
             self.begins[id(mirror)] = len(prelude)
+
+
+def _regions_of(node: If | Loop) -> tuple[Region, ...]:
+    return (node.then, node.orelse) if isinstance(node, If) else (node.body,)
 
 
 def substitute(region: Region, known: dict[Value, Operand]) -> None:

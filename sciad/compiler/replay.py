@@ -28,6 +28,7 @@ from sciad.compiler.analysis import Places
 from sciad.compiler.costs import estimate
 from sciad.compiler.ir import (
     INT,
+    BufferType,
     Function,
     If,
     Loop,
@@ -185,7 +186,7 @@ class Replays:
     def possible(self, loop: Loop) -> bool:
         """Tell whether memory can be put back to what it was when an iteration began."""
         places = self.places
-        if _runs_once(loop):
+        if not all(_repeatable(n) for n in walk(loop.body)):
             return False
         inside = {v for n in walk(loop.body) for v in defined(n)}
         read, written = accessed(loop.body)
@@ -349,6 +350,14 @@ def _copied_node(node: Node, known: dict[Value, Value]) -> Node:
     made = Loop(node.kind, index, start, stop, step, params, inits, body, outs, until, trips)
     made.location, made.snapshots = node.location, node.snapshots
     return made
+
+
+def _repeatable(node: Node) -> bool:
+    """Whether what a node does to memory is known to this module."""
+    if not isinstance(node, Op) or node.code in ("load", "alloc", "check", *_WRITES):
+        return True
+    single = len(node.outs) == 1 and node.code not in ("push", "pop")
+    return single and not any(isinstance(a.type, BufferType) for a in (*node.args, *node.outs))
 
 
 def accessed(region: Region) -> tuple[set[Value], set[Value]]:

@@ -19,6 +19,9 @@ def frames_per_iteration(loop: Loop, tape: int = 0) -> int:
         return 0
     if any(uses_tape(op.attr.function) for op in invokes(loop.body)):
         return 0
+    ops = [n for n in walk(loop.body) if isinstance(n, Op)]
+    if any(n.code == "pop" and tape_of(n.attr) == tape for n in ops):  # it gives back what it takes
+        return 0
     inner = [n for n in walk(loop.body) if isinstance(n, Loop)]
     if any(_slots(n.body, tape) for n in inner):
         return 0

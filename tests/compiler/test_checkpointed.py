@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler import jit
+from sciad.compiler import jit, tape_bytes
 from sciad.compiler.native import NativeFunction
 from sciad.core.errors import CompileError, InputError
 from sciad.core.revolve import fewest_snapshots, fewest_steps, split
@@ -149,9 +149,21 @@ def test_no_step_is_repeated_more_often_than_the_binomial_optimum(n, emitted):
         assert steps_run(program, n, emitted) == fewest - last
 
 
+def with_a_branch(x, n):
+    for k in sciad.checkpointed(range(n), snapshots=3):
+        if x > 0.5:
+            for _ in range(k % 2):
+                x = math.sin(x)
+        else:
+            x = x + 0.2
+    return x
+
+
 def test_memory_does_not_grow_with_the_number_of_steps():
     text = jit(carried_numbers).source("vjp", 0.7, 1.3, 5)
     assert "tape_put" not in text
+    for n in (10, 2000):  # the tape of one step, and nothing else
+        assert tape_bytes(jit(with_a_branch), 0.7, n) == 8
 
 
 def test_the_plain_program_runs_as_it_is():

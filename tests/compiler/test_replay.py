@@ -13,7 +13,7 @@ from sciad.compiler import adjoint as adjoints
 from sciad.compiler import recall
 from sciad.compiler.costs import SLOT, estimate
 from sciad.compiler.cut import stored
-from sciad.compiler.ir import FLOAT, Loop, Op, walk
+from sciad.compiler.ir import FLOAT, If, Loop, Op, walk
 from sciad.core.errors import CompileError
 from sciad.core.transforms import hvp, vjp
 
@@ -275,3 +275,28 @@ def test_bytes_of_the_tape_are_counted():
     point = np.array([0.5, 0.2])
     assert jit(steps).tape_bytes(point, 0) == 0
     assert jit(steps).tape_bytes(point, 1000) == 3 * 8 * 1000  # x, z and exp(z)
+
+
+def nearest(t, y, p):
+    total = 0.0
+    for i in range(9):
+        best = 1e300
+        for a in range(35):
+            r = 0.0
+            for j in range(34):
+                r += (0.1 * i * y[j % 2] - 0.2 * a * p[j % 2]) ** 2
+            if r < best:
+                best = r
+        total += best
+    return [total, t]
+
+
+def test_loops_whose_results_are_not_used_are_not_reversed(interpreted):
+    agrees_with_the_eager_engine(nearest, interpreted)
+    made = interpreted(nearest, 2, 2, (PARAMETERS,)).native.derived("vjp")
+    guarded = [
+        n
+        for n in walk(made.body)
+        if isinstance(n, If) and any(isinstance(inner, Loop) for inner in n.then.nodes)
+    ]
+    assert guarded
