@@ -16,7 +16,9 @@ from sciad.compiler.tangent import _Tangent
 __all__ = ["bundle"]
 
 
-def bundle(function: Function, active: Sequence[Value], directions: int) -> Function:
+def bundle(
+    function: Function, active: Sequence[Value], directions: int, given: bool = True
+) -> Function:
     """Append the derivatives along several directions to what a function returns.
 
     Parameters
@@ -27,6 +29,8 @@ def bundle(function: Function, active: Sequence[Value], directions: int) -> Func
         The parameters that the directions move.
     directions : int
         How many.
+    given : bool
+        As for `tangent`.
 
     Returns
     -------
@@ -34,7 +38,9 @@ def bundle(function: Function, active: Sequence[Value], directions: int) -> Func
         Takes the parameters, then for each direction one dual for each active parameter; returns
         the results, then for each direction one dual for each float result.
     """
-    return _Bundle(function, active, directions).run()
+    made = _Bundle(function, active, directions)
+    made.given = given
+    return made.run()
 
 
 class _Bundle(_Tangent):

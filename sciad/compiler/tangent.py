@@ -35,7 +35,7 @@ _ZERO = const(0.0)
 _STEEP = frozenset(["sqrt", "asin", "acos", "atan2", "hypot"])  # finite where a slope is not
 
 
-def tangent(function: Function, active: Sequence[Value]) -> Function:
+def tangent(function: Function, active: Sequence[Value], given: bool = True) -> Function:
     """Append the derivative along one direction to what a function returns.
 
     Parameters
@@ -44,6 +44,10 @@ def tangent(function: Function, active: Sequence[Value]) -> Function:
         Any program.
     active : sequence of Value
         The parameters (floats or float buffers) that the direction moves.
+    given : bool
+        Nobody differentiates with respect to the direction: a part of it that is zero may be left
+        out where a slope is infinite. Otherwise the result is linear in the direction, and an
+        infinite slope makes nan of a zero.
 
     Returns
     -------
@@ -51,7 +55,9 @@ def tangent(function: Function, active: Sequence[Value]) -> Function:
         Takes the parameters, then one dual for each active one; returns the results, then one dual
         for each float result (0.0, or a buffer of zeros, where it does not depend).
     """
-    return _Tangent(function, active).run()
+    made = _Tangent(function, active)
+    made.given = given
+    return made.run()
 
 
 class _Tangent:
@@ -59,6 +65,7 @@ class _Tangent:
         self.function = function
         self.active = tuple(active)
         self.varied = varied(function, active)
+        self.given = True
         self.dual: dict[Value, Operand] = {}
         self.frames: dict[object, list[int]] = {}
         ops = [n for n in walk(function.body) if isinstance(n, Op)]
@@ -195,7 +202,7 @@ class _Tangent:
     # of p's dual, which may be zero by accident and yet have a derivative.
     def unless_still(self, operand: Operand, term: Operand) -> Operand:
         """Give 0 if the direction moves no input that an operand is computed from."""
-        inputs = self.inputs(operand)
+        inputs = self.inputs(operand) if self.given else None
         if not inputs:
             return term
         moved: Operand = const(False)

@@ -385,6 +385,28 @@ def test_known_results():
     assert slope == pytest.approx((x - x * math.sin(2.1 * x)) / bend, rel=1e-10)
 
 
+@pytest.mark.parametrize("v", [0.0, 0.4])
+def test_directions_are_differentiated_too(interpreted_jit, v):
+    """Linear in the direction, where that is zero as well."""
+    root = lambda y: math.sqrt(y) * y**0.7
+
+    def pushed(v, x):
+        return sciad.jvp(root, (x,), (v * x,))[1] + sciad.hvp(root, x, v)
+
+    compiled = interpreted_jit(pushed)
+    slope = 1.2 * 0.9**0.2
+    bend = 1.2 * 0.2 * 0.9**-0.8
+    assert sciad.grad(compiled)(v, 0.9) == pytest.approx(0.9 * slope + bend, rel=1e-13)
+    assert compiled(v, 0.9) == pytest.approx(v * (0.9 * slope + bend), rel=1e-13)
+    along = sciad.jvp(compiled, (v, 0.9), (1.0, 0.0))[1]
+    assert along == pytest.approx(0.9 * slope + bend, rel=1e-13)
+
+    def still(x):  # a part of the direction that is zero by its form does not matter
+        return sciad.jvp(lambda y, p: y**p, (x, 2.0), (1.0, 0.0))[1]
+
+    assert interpreted_jit(still)(-1.5) == -3.0
+
+
 def test_structures_of_results():
     def all_of_them(x, y):
         f = lambda a, b: (a * np.sum(b), 3)
