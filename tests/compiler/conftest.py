@@ -5,6 +5,7 @@ uninitialised memory holds NaN, so that code which would read or write outside i
 here instead of corrupting memory.
 """
 
+import itertools
 import math
 import re
 import types
@@ -44,7 +45,7 @@ class StrictTape(dict):
     """Slots of tapes that must have been written before they are read, and are read once."""
 
     def functions(self):
-        made = iter(range(1, 100))
+        made = itertools.count(1)
 
         def put(tape, slot, value):
             self[tape, slot] = value
