@@ -99,7 +99,7 @@ def gradient(program: Program, args: tuple, kinds: tuple, argnums: Any) -> Any:
         return NotImplemented
     made = _Arguments(program, args, kinds)
     bars = made.zeros()
-    (value,) = made.run("vjp", _UNIT, *bars)
+    (value,) = made.run("gradient", _UNIT, *bars)
     found = [made.part(bars, k) for k in numbers]
     return value, found[0] if isinstance(argnums, int | np.integer) else tuple(found)
 
