@@ -2,12 +2,10 @@
 
 The passes, in order: `fence` refuses what cannot be compiled, `normal` turns jumps into flags,
 `lower` (with `statements`, `loops`, `merge`, `expressions`, `calls`, `arrays`, `whole`) executes
-the syntax tree on abstract values and writes the typed, structured SSA of `ir` (`nested`,
-`regions`: derivatives inside compiled code; `linear`: np.linalg); `tangent`, `bundle` and
+the syntax tree on abstract values and writes the typed, structured SSA of `ir`; `tangent` and
 `adjoint` (with `analysis`, `recall`, `partials`) map programs to programs; `simplify` makes them
 small; `emit` writes them as readable Python; `cache` keeps that on disk for Numba. `jit` and
-`native` are the two doors, `border` the quick way through the first, `dispatchers` the way of
-Numba's own functions.
+`native` are the two doors.
 """
 
 from sciad.compiler.cache import cache_clear, cache_directory
