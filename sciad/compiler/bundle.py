@@ -15,7 +15,9 @@ from sciad.compiler.tangent import _Calls, _Tangent
 __all__ = ["bundle"]
 
 
-def bundle(function: Function, active: Sequence[Value], directions: int) -> Function:
+def bundle(
+    function: Function, active: Sequence[Value], directions: int, given: bool = True
+) -> Function:
     """Append the derivatives along several directions to what a function returns.
 
     Parameters
@@ -26,6 +28,8 @@ def bundle(function: Function, active: Sequence[Value], directions: int) -> Func
         The parameters that the directions move.
     directions : int
         How many.
+    given : bool
+        As for `tangent`.
 
     Returns
     -------
@@ -33,7 +37,11 @@ def bundle(function: Function, active: Sequence[Value], directions: int) -> Func
         Takes the parameters, then for each direction one dual for each active parameter; returns
         the results, then for each direction one dual for each float result.
     """
-    return _Bundle(function, active, _Callees(function, active, directions), root=True).run()
+    calls = _Callees(function, active, directions)
+    made = _Bundle(function, active, calls, root=True)
+    if not given:
+        made.moved = ()
+    return made.run()
 
 
 class _Callees(_Calls):

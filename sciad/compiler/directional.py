@@ -56,7 +56,7 @@ def _jvp(low: Lowering, args: Arguments, named: dict, node: ast.Call) -> Abstrac
     if inner.dead:
         return const(0.0)
     row = [x for k in moving for x in laid(low, primals[k], tangents[k], "tangent", node)]
-    (leaves,) = inner.pushed([row])
+    leaves = inner.along(row)
     value = inner.result(inner.value)
     stream = iter(inner.like_outputs(leaves))
     tangent = replaced(low, value, stream, node, lambda item: Object(None))
@@ -175,7 +175,7 @@ def _hvp(low: Lowering, args: Arguments, named: dict, node: ast.Call) -> Abstrac
     number_of(inner)
     pairs = zip(points, vectors, strict=True)
     row = [leaf for p, q in pairs for leaf in laid(low, p, q, "vector", node)]
-    (leaves,) = inner.curved([row])
+    (leaves,) = inner.curved([row], given=False)
     return like_arguments(inner, leaves, single)
 
 

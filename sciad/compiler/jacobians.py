@@ -15,7 +15,7 @@ from sciad.compiler.chunks import FEWEST, WIDTH, WIDTH_CURVED
 from sciad.compiler.nodes import Call, int64, row, split_of
 from sciad.compiler.program import SCALAR, Program
 
-__all__ = ["gradient", "hessian", "jacobian"]
+__all__ = ["hessian", "jacobian"]
 
 _UNIT, _STILL = np.ones(1), np.zeros(1)  # compiled code only reads the cotangents it is given
 
@@ -90,18 +90,6 @@ def _numbers(argnums: Any, args: tuple, kinds: tuple) -> list[int] | None:
     if len(set(known)) < len(given) or any(kinds[k] is int for k in known):
         return None
     return known
-
-
-def gradient(program: Program, args: tuple, kinds: tuple, argnums: Any) -> Any:
-    """(value, gradient) of a function that returns one float."""
-    numbers = _numbers(argnums, args, kinds)
-    if numbers is None or program.layout != SCALAR:
-        return NotImplemented
-    made = _Arguments(program, args, kinds)
-    bars = made.zeros()
-    (value,) = made.run("vjp", _UNIT, *bars)
-    found = [made.part(bars, k) for k in numbers]
-    return value, found[0] if isinstance(argnums, int | np.integer) else tuple(found)
 
 
 def hessian(program: Program, args: tuple, kinds: tuple, argnums: Any) -> Any:

@@ -60,14 +60,14 @@ def hessian(inner: Inner) -> Abstract:
     low, n = inner.low, len(inner.params)
     shape = _shape(inner.moving[0])
     if inner.scalars and n <= _MOST_CURVED:
-        rows = inner.curved(_units(n))
+        rows = inner.curved(_units(n), given=True)
         return _array(low, [x for row in rows for x in row], (*shape, *shape), inner.node)
     inner.written_once()
     size = _count(low, inner)
     made = _matrix(low, size, size)
 
     def row(k: Operand) -> None:
-        (leaves,) = inner.curved([_unit(low, inner.actual, k)])
+        (leaves,) = inner.curved([_unit(low, inner.actual, k)], given=True)
         _write_row(low, made, leaves, inner.actual, low.b.mul(k, size), const(1))
 
     arrays.counted(low, size, row, "k")

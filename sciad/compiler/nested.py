@@ -58,6 +58,7 @@ _CODES = {
     ("transforms.py", "grad.<locals>.gradient"): "grad",
     ("transforms.py", "value_and_grad.<locals>.gradient"): "value_and_grad",
     ("jacobian.py", "jacobian.<locals>.matrix"): "jacobian",
+    ("transforms.py", "hessian.<locals>.compiled"): "hessian",
     ("checkpoint.py", "checkpoint.<locals>.checkpointed"): "checkpoint",
 }
 
@@ -72,6 +73,8 @@ def reopened(low: Lowering, target: Pythonic, node: ast.AST) -> Abstract:
     if kind == "grad":  # it calls value_and_grad(...)
         inner = reopened(low, low.resolve_global(target, "both"), node)
         return Derivative("grad", inner.function, inner.options)
+    if kind == "hessian":  # of a jitted function: the general way is at hand
+        return reopened(low, low.resolve_global(target, "matrix"), node)
     free = [n for n in names if n in code.co_freevars]
     given = {n: low.resolve_global(target, n) for n in free}
     function = low.resolve_global(target, "fun")

@@ -98,7 +98,7 @@ class Program:
 
     # -- machine code --------------------------------------------------------------------------
     def compiled(self, kind: str) -> Any:
-        """Give the compiled function of one kind: value, jvp, vjp, hvp or second.
+        """Give the compiled function of one kind: value, jvp, vjp, gradient, hvp or second.
 
         ``"jvp8"`` and ``"hvp4"`` are those along 8 and 4 directions at once.
         """
@@ -224,13 +224,6 @@ class Program:
             return simplify(bundle(reverse, moved, int(kind[3:] or 1)))
         forward = simplify(tangent(program, active))
         return simplify(tangent(forward, active))
-
-    def pullback(self, program: Function, active: list[Value]) -> Function:
-        """Make the adjoint; where the result is one float it is returned as well."""
-        made = adjoint(program, active)
-        if self.layout == SCALAR:
-            made.body.results = program.results
-        return simplify(made)
 
     # -- text ----------------------------------------------------------------------------------
     def text(self, kind: str, program: Function) -> str:

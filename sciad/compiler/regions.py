@@ -219,8 +219,20 @@ class Inner:
         """Give a derivative that is not the only one values of its own."""
         return renamed(made, set(self.program.params)) if self.written else made
 
+    def along(self, direction: list[Leaf | None]) -> list[Leaf]:
+        """Duals of the outputs along a direction that may depend on the caller's inputs.
+
+        What is still by its form (None, or the literal 0.0) is not moved at all.
+        """
+        moved = [k for k, x in enumerate(direction) if x is not None and x != const(0.0)]
+        made = tangent(self.program, [self.params[k] for k in moved], given=False)
+        duals = made.params[len(self.program.params) :]
+        self.define(zip(duals, [direction[k] for k in moved], strict=True))
+        n = len(self.outputs)
+        return list(self.write(made)[n : 2 * n])
+
     def pushed(self, directions: list[list[Leaf | None]]) -> list[list[Leaf]]:
-        """Duals of the outputs along directions, each with one leaf (None: zero) a parameter."""
+        """Duals of the outputs along unit directions."""
         if len(directions) == 1:
             made = self.prepared(tangent(self.program, self.params))
         else:
@@ -239,15 +251,18 @@ class Inner:
         self.write(made, seeds, sums)
         return [self.total(bar, sums) for bar in bars]
 
-    def curved(self, directions: list[list[Leaf | None]]) -> list[list[Leaf]]:
-        """Tangents, along directions, of the cotangents that belong to the cotangent 1.0."""
+    def curved(self, directions: list[list[Leaf | None]], given: bool) -> list[list[Leaf]]:
+        """Tangents, along directions, of the cotangents that belong to the cotangent 1.0.
+
+        `given` says that the directions do not depend on the caller's inputs.
+        """
         reverse = adjoint(self.program, self.params)
         moved = [*self.params, *reverse.params[len(reverse.params) - len(self.params) :]]
-        made = self.prepared(bundle(reverse, moved, len(directions)))
-        seeds, bars, given = self.packed(made, [const(1.0)])
+        made = self.prepared(bundle(reverse, moved, len(directions), given))
+        seeds, bars, more = self.packed(made, [const(1.0)])
         n, sums, found = len(self.params), self.sums(bars), []
         for row in directions:
-            part, given = given[: 2 * n], given[2 * n :]
+            part, more = more[: 2 * n], more[2 * n :]
             self.define(zip(part[:n], self.full(row), strict=True))
             sums.update(self.sums(part[n:]))
             found.append(part[n:])

@@ -37,7 +37,7 @@ _ZERO = const(0.0)
 _STEEP = frozenset(["sqrt", "asin", "acos", "atan2", "hypot"])  # finite where a slope is not
 
 
-def tangent(function: Function, active: Sequence[Value]) -> Function:
+def tangent(function: Function, active: Sequence[Value], given: bool = True) -> Function:
     """Append the derivative along one direction to what a function returns.
 
     Parameters
@@ -46,6 +46,10 @@ def tangent(function: Function, active: Sequence[Value]) -> Function:
         Any program.
     active : sequence of Value
         The parameters (floats or float buffers) that the direction moves.
+    given : bool
+        Nobody differentiates with respect to the direction: a part of it that is zero may be left
+        out where a slope is infinite. Otherwise the result is linear in the direction, and an
+        infinite slope makes nan of a zero.
 
     Returns
     -------
@@ -54,7 +58,10 @@ def tangent(function: Function, active: Sequence[Value]) -> Function:
         for each float result (0.0, or a buffer of zeros, where it does not depend).
     """
     calls = _Calls(function, active)
-    return _Tangent(function, active, calls, root=True).run()
+    made = _Tangent(function, active, calls, root=True)
+    if not given:
+        made.moved = ()
+    return made.run()
 
 
 class _Calls:

@@ -299,6 +299,8 @@ def _reached(function: types.FunctionType, plan: _Plan) -> Iterator[tuple[str, A
                 yield name, cell.cell_contents
         except ValueError:  # an empty cell: the name is not bound yet
             continue
+    if function.__code__.co_filename.startswith(_HERE):
+        return  # what sciad.grad(f) and the like give reaches the user's things through its cells
     scope = function.__globals__
     for name in plan.global_names:
         if name in scope and name not in plan.cells:
@@ -309,6 +311,7 @@ def _reached(function: types.FunctionType, plan: _Plan) -> Iterator[tuple[str, A
         yield f"__default__.{k}", value
 
 
+_HERE = os.path.join(os.path.dirname(__file__), "")
 _PLAIN = (type(None), bool, int, str, bytes, float, complex, np.generic, np.ndarray)
 
 
@@ -350,8 +353,10 @@ def _is_container(value: Any) -> bool:
 
 def _attributes(value: Any, seen: set[int]) -> dict[str, Any]:
     found: dict[str, Any] = {"__type__": type(value)}
+    compiled = type(value).__module__.startswith("numba.")  # their Python function matters
     for name, attribute in getattr(value, "__dict__", {}).items():
-        found.update(_present(name, attribute, seen))
+        if not compiled or name in ("py_func", "__wrapped__"):
+            found.update(_present(name, attribute, seen))
     if callable(value) and isinstance(
         inspect.getattr_static(type(value), "__call__", None), types.FunctionType
     ):

@@ -23,6 +23,7 @@ def potential(q):
 force = sciad.grad(potential)
 both = sciad.value_and_grad(potential)
 slope_of_cube = sciad.grad(sciad.checkpoint(lambda x: x**3))
+curvature = sciad.hessian(potential)
 
 
 @njit
@@ -33,6 +34,15 @@ def dispatched(x, a=2.0):
 @jit
 def jitted(x, a):
     return a * math.sin(x * a)
+
+
+@jit
+def jitted_potential(q):
+    return q[0] ** 2 * q[1] + math.sin(q[1])
+
+
+slopes, bends = sciad.grad(jitted_potential), sciad.hessian(jitted_potential)
+turns = sciad.jacobian(slopes)
 
 
 @dataclass
@@ -101,6 +111,11 @@ def force_made_outside(q0, steps):
         q += 0.05 * p
         energy += value * slope_of_cube(q[0])
     return energy + p[1]
+
+
+def matrices_made_outside(x):
+    q = np.array([x, 2.0 * x])
+    return slopes(q)[0] * curvature(q)[0, 1] + bends(q)[1, 1] * turns(q)[0, 1] + both(q)[0]
 
 
 def hamiltonian_dynamics(z0, w):
@@ -300,6 +315,7 @@ PROGRAMS = [
     (newton_in_several_dimensions, 0.8),
     (charged_particle, ARRAY, 7),
     (force_made_outside, ARRAY, 5),
+    (matrices_made_outside, 0.4),
     (hamiltonian_dynamics, ARRAY, 0.7),
     (lagrangian_dynamics, 0.4, 1.3),
     (saddle_point, 0.3),
@@ -367,6 +383,28 @@ def test_known_results():
     x, slope = root(2.1), sciad.grad(root)(2.1)
     bend = 3 * x * x - 2.1 + 2.1 * math.sin(2.1 * x)
     assert slope == pytest.approx((x - x * math.sin(2.1 * x)) / bend, rel=1e-10)
+
+
+@pytest.mark.parametrize("v", [0.0, 0.4])
+def test_directions_are_differentiated_too(interpreted_jit, v):
+    """Linear in the direction, where that is zero as well."""
+    root = lambda y: math.sqrt(y) * y**0.7
+
+    def pushed(v, x):
+        return sciad.jvp(root, (x,), (v * x,))[1] + sciad.hvp(root, x, v)
+
+    compiled = interpreted_jit(pushed)
+    slope = 1.2 * 0.9**0.2
+    bend = 1.2 * 0.2 * 0.9**-0.8
+    assert sciad.grad(compiled)(v, 0.9) == pytest.approx(0.9 * slope + bend, rel=1e-13)
+    assert compiled(v, 0.9) == pytest.approx(v * (0.9 * slope + bend), rel=1e-13)
+    along = sciad.jvp(compiled, (v, 0.9), (1.0, 0.0))[1]
+    assert along == pytest.approx(0.9 * slope + bend, rel=1e-13)
+
+    def still(x):  # a part of the direction that is zero by its form does not matter
+        return sciad.jvp(lambda y, p: y**p, (x, 2.0), (1.0, 0.0))[1]
+
+    assert interpreted_jit(still)(-1.5) == -3.0
 
 
 def test_structures_of_results():
