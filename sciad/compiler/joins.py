@@ -89,7 +89,7 @@ def _gather(low: Lowering, key: Any, used: list[int], sides, envs, node, mark: i
         for k, m in zip(used, row, strict=True):
             with low.b.inside(sides[k].region):
                 _copy_out(low, key, m, buffer, envs[k], all(alone), node)
-            if m.buffer.serial < mark:
+            if m.buffer.serial < mark and not all(alone):
                 low.b.frozen[m.buffer] = SHARED
 
 
@@ -111,11 +111,15 @@ def _room(low: Lowering, row: Sequence[Memory], node: ast.AST, mark: int) -> Val
 
 
 def _alone(low: Lowering, key: Any, m: Memory, env: Environment, node, mark: int) -> bool:
-    """Whether a side has made an array that no other name keeps."""
+    """Whether no other name keeps an array, and no expression that is being evaluated does."""
     others = [k for k, _ in aliases(env, m.buffer) if k != key]
-    kept = any(demand_of(low, node, k) in low.in_memory for k in others)
     once = sum(n.buffer is m.buffer for n in memories(env[key], env)) == 1
-    return m.buffer.serial > mark and not kept and once and m.writable
+    if not (once and m.writable):
+        return False
+    if m.buffer.serial > mark:
+        return not any(demand_of(low, node, k) in low.in_memory for k in others)
+    own = m.buffer.serial > low.frame.mark and m.buffer in low.b.sizes
+    return own and isinstance(node, ast.If) and not others
 
 
 def _copy_out(low, key, m: Memory, buffer: Value, env: Environment, writable, node) -> None:

@@ -22,6 +22,7 @@ from sciad.compiler.values import (
     Rows,
     Structure,
     TupleOf,
+    Unsure,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "arguments",
     "assign_starred",
+    "assured",
     "delete",
     "desugared",
     "element",
@@ -130,6 +132,16 @@ def owner(frame: Frame, name: str) -> Frame:
     while scope is not None and name not in scope.names and not name.startswith("."):
         scope = scope.outer
     return frame if scope is None else scope
+
+
+def assured(low: Lowering, node: ast.Name, value: Unsure) -> Abstract:
+    """Check at run time that a name has been assigned; after that it is."""
+    message = f"cannot access local variable {node.id!r} where it is not associated with a value"
+    low.check(value.defined, "UnboundLocalError", message, node)
+    key = (low.frame.serial, node.id)
+    if low.env.get(key) is value:
+        low.env[key] = value.value
+    return value.value
 
 
 def delete(low: Lowering, node: ast.Delete) -> None:

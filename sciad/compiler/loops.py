@@ -31,7 +31,7 @@ from sciad.compiler.merge import (
 from sciad.compiler.moving import alike, memories, now, read_only, view_integers
 from sciad.compiler.pools import Pools, check_frozen
 from sciad.compiler.types import UNROLL_LIMIT, join
-from sciad.compiler.values import Abstract, Cells, Memory, Missing, RangeOf, Rows, TupleOf
+from sciad.compiler.values import Abstract, Cells, Memory, Missing, RangeOf, Rows, TupleOf, Unsure
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -158,6 +158,7 @@ class _Plan:
     carried: dict[Any, list[ScalarType]] = field(default_factory=dict)
     handed: dict[Any, list[ScalarType]] = field(default_factory=dict)  # out only, never in
     lost: dict[Any, Abstract] = field(default_factory=dict)
+    seeds: dict[Any, Abstract] = field(default_factory=dict)  # names without a value so far
     steady: dict[Any, set[int]] = field(default_factory=dict)  # which integers of views stay
 
 
@@ -196,16 +197,16 @@ def _dynamic(
     for _ in range(_PASSES):
         del low.stores[stored:], low.b.written[written:], low.b.region.nodes[ahead:]
         low.env = outside
-        base = pools.prepare(outside)
+        base = {**pools.prepare(outside), **plan.seeds}
         attempt = _attempt(low, plan, pools, node, bounds, bind, until, base)
-        if attempt.settled and not _revise(low, plan, attempt, base, runs, until):
+        if attempt.settled and not _revise(low, plan, pools, attempt, base, runs, until):
             break
     else:
         low.refuse("the types of the values this loop carries do not settle", node)
     _guard_sharing(low, plan, attempt, base, stored, born, node)
     pools.finished()
     check_frozen(low, written, pools.mark, frozen, node)
-    _finish(low, plan, attempt, bounds, base, location, runs)
+    _finish(low, plan, pools, attempt, bounds, base, location, runs)
 
 
 def _attempt(low, plan, pools, node, bounds, bind, until, base) -> _Attempt:
@@ -268,7 +269,7 @@ def _remember_bounds(low: Lowering, index: Value, bounds: RangeOf) -> None:
         low.bits[index] = max(ends) if max(ends) <= INDEX_BITS else 64
 
 
-def _revise(low, plan, attempt, base, runs, until) -> bool:
+def _revise(low, plan, pools, attempt, base, runs, until) -> bool:
     """Bring the plan up to date with what the body did; whether anything changed."""
     changed = False
     flags = {(low.frame.serial, name) for name in until}
@@ -283,7 +284,11 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
             continue
         if isinstance(old, Missing) and old is not UNSET:
             old = None
-        if old is None or old is UNSET or key in flags:
+        if isinstance(old, Unsure) and not isinstance(value, Unsure | Missing):
+            value = attempt.after[key] = Unsure(value, const(True))
+        if old is None and _seeded(low, plan, pools, key, value, attempt, runs):
+            changed = True
+        elif old is None or old is UNSET or key in flags:
             changed |= _hand_out(low, plan, key, old, value, attempt, runs or old is not None)
         elif layout(old, base) != layout(value, attempt.after) or isinstance(value, Missing):
             plan.carried.pop(key, None)
@@ -293,6 +298,19 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
         else:
             changed |= _carry(low, plan, key, old, value, attempt, base)
     return changed
+
+
+def _seeded(low, plan, pools, key, value, attempt, runs) -> bool:
+    """Carry a name that has no value before the loop, if its value after the loop is read."""
+    if key[0] != low.frame.serial or isinstance(value, Missing) or not pools.wanted(key):
+        return False
+    if (runs and not isinstance(value, Unsure)) or memories(value, attempt.after):
+        return False
+    model = value.value if isinstance(value, Unsure) else value
+    with low.b.inside(Region()):
+        blank = iter([filler(x) for x in leaves(low, model, attempt.after)])
+    plan.seeds[key] = Unsure(rebuild(model, attempt.after, blank, plan.seeds), const(False))
+    return True
 
 
 def _carry(low, plan, key, old, value, attempt, base) -> bool:
@@ -336,7 +354,7 @@ def _guard_sharing(low, plan, attempt, base, stored, born, node) -> None:
             cells.frozen = cells.frozen or FROZEN
 
 
-def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
+def _finish(low, plan, pools, attempt, bounds, base, location, runs) -> None:
     low.b.location = location
     inits, results, outs = [], [], []
     env = dict(base)
@@ -368,7 +386,8 @@ def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
     for key, value in attempt.after.items():
         new = key not in columns and key not in plan.lost and isinstance(key[1], str)
         if new and value is not env.get(key) and not same(base.get(key), value):
-            env[key] = _INSIDE
+            arrays_inside = bool(memories(value, attempt.after))
+            env[key] = _INSIDE if arrays_inside else pools.missing(key, _INSIDE.reason)
     low.env = env
     start, stop, step = (const(0),) * 3
     if bounds is not None:

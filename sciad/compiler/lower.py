@@ -44,6 +44,7 @@ from sciad.compiler.values import (
     Object,
     Pythonic,
     StaticArray,
+    Unsure,
 )
 from sciad.core.errors import SciadError
 from sciad.core.freshness import is_fresh
@@ -144,6 +145,8 @@ class Lowering:
         else:
             found = frame.resolve(node.id)
             value = Missing("it is not defined") if found is None else found
+        if isinstance(value, Unsure):
+            value = language.assured(self, node, value)
         if isinstance(value, Missing):
             self.demand(value)
             hint = "give it a value on every path before it is read"

@@ -34,6 +34,7 @@ __all__ = [
     "StaticArray",
     "Structure",
     "TupleOf",
+    "Unsure",
 ]
 
 _serial = count(1)
@@ -56,6 +57,14 @@ class Missing:
 
     reason: str
     demand: object = None
+
+
+@dataclass(frozen=True, eq=False)
+class Unsure:
+    """The value of a name that was assigned on some paths only: if `defined` holds at run time."""
+
+    value: Abstract
+    defined: Operand
 
 
 @dataclass(frozen=True, eq=False)

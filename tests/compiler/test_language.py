@@ -299,6 +299,45 @@ def test_refusals(fun, words):
         jit(fun)(3.0)
 
 
+def sometimes_unbound(x, n):
+    if n > 2:
+        z = np.array([x * x, n])
+    elif n > 1:
+        z = np.array([x, 3.0])
+    s = x
+    if n > 5:
+        s = s + z[1]
+    for k in range(n):
+        q = k * x
+        if k > 3:
+            w = [q + z[0], z[1]]
+    if n > 0:
+        s += q * k
+    if n > 4:
+        s += w[0]
+    if n == 0:
+        s += k
+    if n == 1:
+        s += z[0]
+    if n == 3:
+        s += w[1]
+    return s
+
+
+def test_names_that_are_assigned_on_some_paths():
+    f = jit(sometimes_unbound)
+    for n, name in enumerate(["k", "z", None, "w", None, None, None]):
+        if name is None:
+            assert f(1.3, n) == pytest.approx(sometimes_unbound(1.3, n), rel=1e-15)
+            expected = grad(sometimes_unbound)(1.3, n)
+            assert grad(f)(1.3, n) == pytest.approx(expected, rel=1e-13)
+            continue
+        with pytest.raises(UnboundLocalError, match=f"'{name}'"):
+            sometimes_unbound(1.3, n)
+        with pytest.raises(UnboundLocalError, match=f"'{name}'(.|\n)*test_language.py"):
+            f(1.3, n)
+
+
 def test_a_deleted_name_is_gone():
     @jit
     def f(x):

@@ -19,28 +19,6 @@ def refused(*words, n=2):
     return accept
 
 
-@refused("'z'", "some paths", "value on every path")
-def undefined_on_a_path(t, y):
-    if y[0] > 0:
-        z = y[1]
-    return [z, z]  # here
-
-
-@refused("'s'", "may not run")
-def defined_in_a_loop_that_may_not_run(t, y):
-    for i in range(int(t)):
-        s = y[0] * i
-    return [s, s]  # here
-
-
-@refused("'i'", "may not run")
-def index_of_a_loop_that_may_not_run(t, y):
-    s = 0.0
-    for i in range(int(t)):
-        s += i
-    return [y[0] * i, s]  # here
-
-
 @refused("'late'", "not defined")
 def read_before_assignment(t, y):
     def early():
