@@ -114,7 +114,7 @@ def _alone(low: Lowering, key: Any, m: Memory, env: Environment, node, mark: int
     """Whether no other name keeps an array, and no expression that is being evaluated does."""
     others = [k for k, _ in aliases(env, m.buffer) if k != key]
     once = sum(n.buffer is m.buffer for n in memories(env[key], env)) == 1
-    if not (once and m.writable):
+    if not (once and m.writable) or m.buffer in low.b.frozen:
         return False
     if m.buffer.serial > mark:
         return not any(demand_of(low, node, k) in low.in_memory for k in others)

@@ -193,10 +193,10 @@ def _dynamic(
         plan.steady[(low.frame.serial, node.go)] = set()
     stored, written, ahead = len(low.stores), len(low.b.written), len(low.b.region.nodes)
     born = Cells(0, None).serial
-    pools, outside, frozen = Pools(low, node), base, set(low.b.frozen)
+    pools, outside, frozen = Pools(low, node), base, dict(low.b.frozen)
     for _ in range(_PASSES):
         del low.stores[stored:], low.b.written[written:], low.b.region.nodes[ahead:]
-        low.env = outside
+        low.env, low.b.frozen = outside, dict(frozen)
         base = {**pools.prepare(outside), **plan.seeds}
         attempt = _attempt(low, plan, pools, node, bounds, bind, until, base)
         if attempt.settled and not _revise(low, plan, pools, attempt, base, runs, until):
@@ -205,7 +205,7 @@ def _dynamic(
         low.refuse("the types of the values this loop carries do not settle", node)
     _guard_sharing(low, plan, attempt, base, stored, born, node)
     pools.finished()
-    check_frozen(low, written, pools.mark, frozen, node)
+    check_frozen(low, written, pools.mark, set(frozen), node)
     _finish(low, plan, pools, attempt, bounds, base, location, runs)
 
 

@@ -166,6 +166,7 @@ class Pools:
         strides = standard(low, view.shape)
         copy_elements(low, view, Memory(pool, at, view.shape, strides, True))
         mine = self.own(buffer)
+        still = buffer in low.b.frozen
         if not mine:
             low.b.frozen[buffer] = SHARED
 
@@ -174,7 +175,7 @@ class Pools:
                 return m
             offset = low.b.add(at, m.offset) if whole else at
             steps = m.strides if whole else strides
-            writable = m.writable and mine
+            writable = m.writable and mine and not still
             return replace(m, buffer=pool, offset=offset, strides=steps, writable=writable)
 
         redirect(env, change, env if mine else self.keys)
@@ -228,7 +229,7 @@ class Pools:
         moved: dict[int, Memory] = {}
         for m, buffer in zip(inner, self.spare.get(key, ()), strict=True):
             strides = standard(low, m.shape)
-            alone = len(aliases(after, m.buffer)) == 1
+            alone = len(aliases(after, m.buffer)) == 1 and m.buffer not in low.b.frozen
             target = Memory(buffer, _ZERO, m.shape, strides, alone and m.writable, m.is_list)
             self.check_room(low.b.sizes[buffer], m, False)
             copy_elements(low, m, target)
@@ -345,6 +346,7 @@ class Pools:
         strides = standard(low, view.shape)
         copy_elements(low, view, Memory(pool, at, view.shape, strides, True))
         fresh = view.buffer.serial > self.mark
+        still = view.buffer in low.b.frozen
         if not fresh:
             low.b.frozen[view.buffer] = SHARED
 
@@ -353,7 +355,7 @@ class Pools:
                 return m
             offset = low.b.add(at, m.offset) if whole else at
             steps = m.strides if whole else strides
-            writable = m.writable and fresh
+            writable = m.writable and fresh and not still
             return replace(m, buffer=pool, offset=offset, strides=steps, writable=writable)
 
         redirect(after, change, after if fresh else self.keys)

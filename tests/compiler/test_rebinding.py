@@ -248,6 +248,17 @@ def sequential(u, n):
     return v - new
 
 
+@case(5)
+def one_name(u, n):
+    u = u * 1.0
+    for k in range(n):
+        if k % 2 == 0:
+            u = u + 0.1 * np.sin(u)
+        u[0] = 0.5 * u[1]
+    u[2] = u[0]
+    return u
+
+
 def checked(interpreted, fun, n):
     """Compare values and derivatives of the emitted code with Python's and the eager engine's."""
 
@@ -279,7 +290,7 @@ def test_rebinding(interpreted, fun, n):
     checked(interpreted, fun, n)
 
 
-@pytest.mark.parametrize("fun", [double, acts], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("fun", [double], ids=lambda f: f.__name__)
 def test_all_orders_as_machine_code(fun):
     weights = np.cos(np.arange(5.0))
     loss = lambda f: lambda u: (f(u, 4) * weights).sum()
@@ -329,12 +340,17 @@ def test_a_loop_that_writes_before_it_shares_is_refused():
         jit(f)(U, 3)
 
 
-def test_shapes_may_change_as_long_as_they_fit():
+def test_an_array_that_two_names_may_share_stays_unwritable_when_it_moves():
     def f(u, n):
-        for _ in range(n):
-            u = u[1:] * u[:-1]
-        return u.sum()
+        a = u.copy()
+        c = a if n > 1 else u * 2.0
+        if n < 3:
+            a = u * 3.0
+        else:
+            for _ in range(n):
+                a, u = u, a
+        a[0] = 5.0
+        return a + c
 
-    g = jit(f)
-    assert g(U, 3) == pytest.approx(f(U, 3), rel=1e-14)
-    np.testing.assert_allclose(grad(g)(U, 3), grad(f)(U, 3), rtol=1e-12)
+    with pytest.raises(CompileError, match="another name"):
+        jit(f)(U, 3)
