@@ -16,10 +16,12 @@ from sciad.compiler.ir import FLOAT, Const, Operand, const
 from sciad.compiler.merge import is_scalar, same
 from sciad.compiler.values import (
     Abstract,
+    ListOf,
     Memory,
     Missing,
     RangeOf,
     Rows,
+    StaticArray,
     Structure,
     TupleOf,
     Unsure,
@@ -38,6 +40,7 @@ __all__ = [
     "element",
     "exception_of",
     "is_long",
+    "is_mutable",
     "iteration",
     "keyword_defaults",
     "keywords",
@@ -89,7 +92,9 @@ def _is_errstate(item: ast.withitem) -> bool:
     made = item.context_expr
     if not isinstance(made, ast.Call) or made.args or item.optional_vars is not None:
         return False
-    name = made.func.attr if isinstance(made.func, ast.Attribute) else None
+    base = made.func.value if isinstance(made.func, ast.Attribute) else None
+    numpy = isinstance(base, ast.Name) and base.id in ("np", "numpy")
+    name = made.func.attr if isinstance(made.func, ast.Attribute) and numpy else None
     modes = [k.value.value if isinstance(k.value, ast.Constant) else None for k in made.keywords]
     return name == "errstate" and all(mode in _QUIET for mode in modes)
 
@@ -279,7 +284,7 @@ def arguments(
 def is_long(value: Abstract) -> bool:
     """Whether an iterable has many elements, or a number of them known only at run time."""
     if isinstance(value, Rows):
-        return True
+        return any(map(is_long, value.sources))
     if isinstance(value, Memory):
         return bool(value.shape) and _many(value.shape[0])
     if isinstance(value, RangeOf):
@@ -294,9 +299,16 @@ def _many(n: Operand) -> bool:
     return not isinstance(n, Const) or n.value > _LONGEST_UNROLLED
 
 
+def is_mutable(value: Abstract) -> bool:
+    """Whether the elements of an iterable may change while it is run through."""
+    if isinstance(value, Rows):
+        return any(map(is_mutable, value.sources))
+    return isinstance(value, StaticArray | ListOf | Memory)
+
+
 def zipped(low: Lowering, args: list[Abstract], start: Operand | None, node: ast.AST) -> Rows:
-    """zip, or enumerate (from `start`), of what is long."""
-    for x in args:
+    """zip, or enumerate (from `start`), of what is long or may be written to on the way."""
+    for x in args if any(map(is_long, args)) else ():
         if not isinstance(x, Memory | RangeOf | Rows) or (isinstance(x, Memory) and not x.shape):
             low.refuse(
                 "arrays and a tuple or list are run through together",
@@ -308,8 +320,10 @@ def zipped(low: Lowering, args: list[Abstract], start: Operand | None, node: ast
 
 def iteration(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     """Give the number of elements of a long iterable."""
-    if isinstance(value, Memory):
-        return value.shape[0]
+    if isinstance(value, Memory | StaticArray) and not value.shape:
+        low.refuse("iteration over a 0-dimensional array", node)
+    if not isinstance(value, Rows | RangeOf):
+        return arrays.length(low, value, node)
     if isinstance(value, Rows):
         (n, *more) = [iteration(low, source, node) for source in value.sources]
         for other in more:
@@ -328,6 +342,12 @@ def element(low: Lowering, value: Abstract, index: Operand, node: ast.AST) -> Ab
         return indexing.item(low, value, (index,), node, inside=True)
     if isinstance(value, RangeOf):
         return arrays.plus(low, arrays.times(low, index, value.step), value.start)
+    if not isinstance(value, Rows):
+        return indexing.item(low, value, (index,), node)
+    if value.flipped:
+        (source,) = value.sources
+        last = arrays.plus(low, iteration(low, source, node), const(-1))
+        return element(low, source, low.b.sub(last, index), node)
     items = tuple(element(low, source, index, node) for source in value.sources)
     if value.first is None:
         return TupleOf(items)

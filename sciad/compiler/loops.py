@@ -59,13 +59,20 @@ def for_loop(low: Lowering, node: Any) -> None:
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
-    elif isinstance(iterable, Rows):
+    elif isinstance(iterable, Rows) and language.is_long(iterable):
         _together(low, node, iterable)
         return
     elif isinstance(iterable, _Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
         low.env.pop(iterable.key)
+        return
+    elif language.is_mutable(iterable):
+        key = _iterated(low, iterable)
+        length = language.iteration(low, iterable, node)
+        assert isinstance(length, Const)
+        _unroll(low, node, key, int(length.value), 0)
+        low.env.pop(key, None)
         return
     else:
         values = indexing.sequence(low, iterable, node)
@@ -124,7 +131,8 @@ def _unroll(low: Lowering, node: Any, key: tuple[int, str], n: int, k: int) -> N
         return
     prefix = low.site_prefix
     low.site_prefix = (*prefix, k)
-    statements.assign(low, node.target, _running(low, key, node).items[k])
+    item = language.element(low, _running(low, key, node), const(k), node)
+    statements.assign(low, node.target, item)
     statements.execute(low, node.body)
     low.site_prefix = prefix
     if low.dead:

@@ -154,10 +154,11 @@ class RangeOf:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """zip, or enumerate from `first`, over arrays and ranges of a length known at run time."""
+    """zip, enumerate from `first`, or reversed: elements are read when their turn comes."""
 
     sources: tuple[Abstract, ...]
     first: Operand | None
+    flipped: bool = False
 
 
 @dataclass(frozen=True, eq=False)

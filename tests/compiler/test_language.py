@@ -42,6 +42,10 @@ class Spring:
         return x - offset
 
 
+class TooLarge(Exception):
+    """An exception of the user's."""
+
+
 class Pair(NamedTuple):
     """A namedtuple with a method."""
 
@@ -186,6 +190,24 @@ def else_of_loops(t, y):
     return [s, n, k]
 
 
+def elements_that_change_on_the_way(t, y):
+    v, s = np.array([y[0], 2 * t, y[1]]), 0.0
+    for e in v:
+        v[2] = 7.0
+        s += e
+    for i, e in enumerate(v):
+        v[1] = 5.0 * t
+        s += e * i
+    for e, f in zip(v, [1.0, t, 2.0], strict=True):
+        v[2] = y[2]
+        s += e * f
+    numbers = [t, y[0], 1.0]
+    for e in reversed(numbers):
+        numbers[0] = 4.0 * y[1]
+        s += e
+    return [s, v[1], numbers[0]]
+
+
 def functions_as_values(t, y):
     operations = (math.sin, lambda z: z * z, functools.partial(power, y[2]))
     table = {"a": math.exp, "b": lambda z, k=2.0: z * k}
@@ -215,6 +237,7 @@ PROGRAMS = [
     running_together,
     long_comprehensions,
     else_of_loops,
+    elements_that_change_on_the_way,
     functions_as_values,
     members,
     captured_functions,
@@ -255,6 +278,21 @@ def test_objects_and_functions_as_arguments():
 
 def power_of_two(x):
     return power(2.0, x)
+
+
+def test_exceptions_of_the_user():
+    @jit
+    def f(x):
+        if x > 3.0:
+            raise TooLarge("larger than 3")
+        if x < 0.0:
+            raise np.linalg.LinAlgError("negative")
+        return x
+
+    with pytest.raises(TooLarge, match="larger than 3"):
+        f(4.0)
+    with pytest.raises(np.linalg.LinAlgError, match="negative"):
+        f(-1.0)
 
 
 def test_messages_of_exceptions_and_no_leak():
