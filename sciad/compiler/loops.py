@@ -354,6 +354,7 @@ def _guard_sharing(low, plan, attempt, base, stored, born, node) -> None:
         theirs = storages(attempt.after[key], attempt.after)
         for cells in (*ours, *theirs):
             if id(cells) in written and cells.serial < born:
+                low.relocate(cells)
                 low.refuse(
                     f"the loop rebinds {_label(key)!r} and also writes to the array it stood for",
                     node,

@@ -216,11 +216,20 @@ class Lowering:
                 "work on a copy: x = x.copy()",
             )
         if cells.frozen is not None:
+            self.relocate(cells)
             self.refuse(
                 f"an array is written to that {cells.frozen}",
                 node,
                 "work on a copy, or keep one array and overwrite its elements",
             )
+
+    def relocate(self, cells: Cells, env: dict | None = None) -> None:
+        """Start again with an array of variables in memory, where names keep their identity."""
+        values = [(self.env if env is None else env).get((cells, k)) for k in range(cells.size)]
+        if cells.site not in self.in_memory and all(
+            isinstance(x, Const | Value) and x.type is FLOAT for x in values
+        ):
+            raise Restart(cells.site)
 
     def wrap(self, value: Any, module: str, name: str) -> Abstract:
         """Abstract value of an object found in a module; replaced by the front end."""

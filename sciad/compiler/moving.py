@@ -89,10 +89,14 @@ def mapped(value: Abstract, change: Callable[[Memory], Memory]) -> Abstract:
         moved = any(parts[k] is not v for k, v in value.items.items())
         return replace(value, items=parts) if moved else value
     if isinstance(value, Closure):
+        if not memories(value, {}):
+            return value
         named = {k: mapped(d, change) for k, d in value.keywords.items()}
         inner = tuple(mapped(d, change) for d in value.defaults)
         return replace(value, defaults=inner, keywords=named)
     if isinstance(value, Partial):
+        if not memories(value, {}):
+            return value
         named = {k: mapped(d, change) for k, d in value.named.items()}
         inner = tuple(mapped(d, change) for d in value.args)
         return replace(value, target=mapped(value.target, change), args=inner, named=named)
@@ -237,6 +241,7 @@ def _spilled(low: Lowering, value: StaticArray, env: Environment, node: ast.AST)
         return arrays.as_memory(low, value, node)
     if cells.element is not FLOAT:
         return value
+    low.relocate(cells, env)
     shape = tuple(const(n) for n in value.shape)
     buffer = low.b.alloc(const(value.index.size), "empty", "a")
     for k, cell in enumerate(value.index.ravel()):

@@ -91,7 +91,7 @@ def sometimes_nothing(t, y):  # here
     return None
 
 
-@refused("joined with another", "copy")
+@refused("another name", "copy")
 def write_after_paths_met(t, y):
     a, b = np.zeros(2), np.ones(2)
     c = a if y[0] > 0 else b
@@ -99,22 +99,12 @@ def write_after_paths_met(t, y):
     return a + b + c
 
 
-@refused("joined with another")
+@refused("another name")
 def write_into_one_of_two_candidates(t, y):
     a, b = np.zeros(2), np.ones(2)
     c = a if y[0] > 0 else b
     a[0] = y[1]  # here
     return c
-
-
-@refused("rebinds", "writes")
-def rebinding_and_writing(t, y):
-    a = np.zeros(2)
-    b = a
-    for k in range(50):  # here
-        a[0] = y[0] * k
-        b = a + b
-    return b
 
 
 @refused("different things")
