@@ -65,6 +65,9 @@ def gathered(
         return [Missing(_DIFFERENT, demand_of(low, node, key))] * 2
     for k in used:
         _spill(low, key, values[k], envs[k], sides[k], node)
+    kinds = {tuple(m.buffer.type for m in memories(envs[k][key], envs[k])) for k in used}
+    if len(kinds) > 1:
+        return [Missing("it stands for arrays of different types on different paths")] * 2
     _gather(low, key, used, sides, envs, node, mark)
     return [v if v is UNSET else env[key] for v, env in zip(values, envs, strict=True)]
 
@@ -95,8 +98,6 @@ def _gather(low: Lowering, key: Any, used: list[int], sides, envs, node, mark: i
 
 def _room(low: Lowering, row: Sequence[Memory], node: ast.AST, mark: int) -> Value:
     """Make the buffer that takes one of several arrays, in front of the branch."""
-    if len({m.buffer.type for m in row}) > 1:
-        low.refuse("a name stands for arrays of different types on different paths", node)
     size: Operand = const(0)
     for m in row:
         n = room_for(low, m, mark)

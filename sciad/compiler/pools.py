@@ -253,10 +253,12 @@ class Pools:
             self.spill[key] = None
             return True
         after[key] = spilled(self.low, value, after, self.node)
+        ours, others = memories(old, base), memories(after[key], after)
+        if [m.buffer.type for m in ours] != [m.buffer.type for m in others]:
+            return False
         changed = key not in self.keys
         self.keys[key] = None
-        pairs = zip(memories(old, base), memories(after[key], after), strict=True)
-        for mine, theirs in pairs:
+        for mine, theirs in zip(ours, others, strict=True):
             changed |= self.weaken(key, [mine], [theirs]) or self.paired(mine, theirs)
         return changed
 
@@ -270,8 +272,6 @@ class Pools:
 
     def paired(self, old: Memory, new: Memory) -> bool:
         """Let two arrays share a pool; whether the plan had to be changed."""
-        if old.buffer.type != new.buffer.type:
-            self.low.refuse("a loop rebinds an array to one of another type", self.node)
         if old.buffer is new.buffer:
             return False
         group = self.group(old.buffer)
