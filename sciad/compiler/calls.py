@@ -38,6 +38,7 @@ from sciad.compiler.values import (
     ComplexOf,
     Derivative,
     Elements,
+    ListOf,
     Memory,
     Method,
     Missing,
@@ -45,6 +46,7 @@ from sciad.compiler.values import (
     Partial,
     Pythonic,
     RangeOf,
+    Rows,
     StaticArray,
     Structure,
     TupleOf,
@@ -283,9 +285,11 @@ def _builtin_sum(low, args, named, node) -> Abstract:
 
 
 def _enumerate(low, args, named, node) -> Abstract:
-    first = low.as_scalar(named.pop("start", args[1] if len(args) > 1 else const(0)), node, INT)
+    first = low.as_scalar(named.pop("start", args[1] if len(args) > 1 else const(0)), node)
     _exactly(low, args, named, 1, 2, node)
-    if language.is_long(args[0]):
+    if first.type is FLOAT:
+        low.refuse("enumerate starts at a float", node)
+    if language.is_long(args[0]) or language.is_mutable(args[0]):
         return language.zipped(low, args[:1], first, node)
     items = iterated(low, args[0], node)
     numbers = [arrays.plus(low, const(k), first) for k in range(len(items))]
@@ -296,6 +300,11 @@ def _zip(low, args, named, node) -> Abstract:
     strict = named.pop("strict", const(False))
     if any(map(language.is_long, args)) and not named:
         return language.zipped(low, args, None, node, strict == const(True))
+    if any(map(language.is_mutable, args)) and not named:
+        known = (RangeOf, Rows, TupleOf, ListOf, StaticArray, Memory)
+        parts = [a if isinstance(a, known) else _as_tuple(low, [a], {}, node) for a in args]
+        if strict == const(False) or len({language.iteration(low, a, node) for a in parts}) == 1:
+            return language.zipped(low, parts, None, node)
     columns = [iterated(low, a, node) for a in args]
     if named or (strict != const(False) and len({len(c) for c in columns}) > 1):
         low.refuse(
@@ -313,6 +322,8 @@ def _reversed(low, args, named, node) -> Abstract:
         if r.step.value == 1:
             one = const(1)
             return RangeOf(low.b.sub(r.stop, one), low.b.sub(r.start, one), const(-1))
+    if language.is_mutable(args[0]):
+        return Rows((args[0],), None, True)
     return TupleOf(tuple(reversed(iterated(low, args[0], node))))
 
 
@@ -324,6 +335,11 @@ def iterated(low: Lowering, value: Abstract, node: ast.AST) -> Arguments:
         parts = (value.start, value.stop, value.step)
         if all(isinstance(p, Const) for p in parts):
             return [const(k) for k in range(*(int(p.value) for p in parts))]
+    if isinstance(value, Rows):
+        n = language.iteration(low, value, node)
+        if isinstance(n, Const):
+            return [language.element(low, value, const(k), node) for k in range(int(n.value))]
+        low.refuse("zip or enumerate of arrays whose lengths are not known", node, "write a loop")
     return indexing.sequence(low, value, node)
 
 

@@ -24,6 +24,7 @@ from sciad.compiler.values import (
     ListOf,
     Memory,
     Object,
+    Rows,
     StaticArray,
     Structure,
     TupleOf,
@@ -502,6 +503,10 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
         return [item(low, value, (const(k),), node) for k in rows]
     if isinstance(value, Elements):
         return sequence(low, settled(low, value, node), node)
+    if isinstance(value, Rows):
+        from sciad.compiler.calls import iterated
+
+        return iterated(low, value, node)
     return low.refuse(
         "a loop over, or unpacking of, something whose length is not known",
         node,

@@ -65,6 +65,9 @@ def gathered(
         return [Missing(_DIFFERENT, demand_of(low, node, key))] * 2
     for k in used:
         _spill(low, key, values[k], envs[k], sides[k], node)
+    kinds = {tuple(m.buffer.type for m in memories(envs[k][key], envs[k])) for k in used}
+    if len(kinds) > 1:
+        return [Missing("it stands for arrays of different types on different paths")] * 2
     _gather(low, key, used, sides, envs, node, mark)
     return [v if v is UNSET else env[key] for v, env in zip(values, envs, strict=True)]
 
@@ -89,14 +92,12 @@ def _gather(low: Lowering, key: Any, used: list[int], sides, envs, node, mark: i
         for k, m in zip(used, row, strict=True):
             with low.b.inside(sides[k].region):
                 _copy_out(low, key, m, buffer, envs[k], all(alone), node)
-            if m.buffer.serial < mark:
+            if m.buffer.serial < mark and not all(alone):
                 low.b.frozen[m.buffer] = SHARED
 
 
 def _room(low: Lowering, row: Sequence[Memory], node: ast.AST, mark: int) -> Value:
     """Make the buffer that takes one of several arrays, in front of the branch."""
-    if len({m.buffer.type for m in row}) > 1:
-        low.refuse("a name stands for arrays of different types on different paths", node)
     size: Operand = const(0)
     for m in row:
         n = room_for(low, m, mark)
@@ -111,11 +112,15 @@ def _room(low: Lowering, row: Sequence[Memory], node: ast.AST, mark: int) -> Val
 
 
 def _alone(low: Lowering, key: Any, m: Memory, env: Environment, node, mark: int) -> bool:
-    """Whether a side has made an array that no other name keeps."""
+    """Whether no other name keeps an array, and no expression that is being evaluated does."""
     others = [k for k, _ in aliases(env, m.buffer) if k != key]
-    kept = any(demand_of(low, node, k) in low.in_memory for k in others)
     once = sum(n.buffer is m.buffer for n in memories(env[key], env)) == 1
-    return m.buffer.serial > mark and not kept and once and m.writable
+    if not (once and m.writable) or m.buffer in low.b.frozen:
+        return False
+    if m.buffer.serial > mark:
+        return not any(demand_of(low, node, k) in low.in_memory for k in others)
+    own = m.buffer.serial > low.frame.mark and m.buffer in low.b.sizes
+    return own and isinstance(node, ast.If) and not others
 
 
 def _copy_out(low, key, m: Memory, buffer: Value, env: Environment, writable, node) -> None:

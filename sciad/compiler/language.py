@@ -23,6 +23,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    Unsure,
 )
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
 __all__ = [
     "arguments",
     "assign_starred",
+    "assured",
     "delete",
     "desugared",
     "element",
     "exception_of",
     "is_long",
+    "is_mutable",
     "iteration",
     "keyword_defaults",
     "keywords",
@@ -88,7 +91,9 @@ def _is_errstate(item: ast.withitem) -> bool:
     made = item.context_expr
     if not isinstance(made, ast.Call) or made.args or item.optional_vars is not None:
         return False
-    name = made.func.attr if isinstance(made.func, ast.Attribute) else None
+    base = made.func.value if isinstance(made.func, ast.Attribute) else None
+    numpy = isinstance(base, ast.Name) and base.id in ("np", "numpy")
+    name = made.func.attr if isinstance(made.func, ast.Attribute) and numpy else None
     modes = [k.value.value if isinstance(k.value, ast.Constant) else None for k in made.keywords]
     return name == "errstate" and all(mode in _QUIET for mode in modes)
 
@@ -131,6 +136,16 @@ def owner(frame: Frame, name: str) -> Frame:
     while scope is not None and name not in scope.names and not name.startswith("."):
         scope = scope.outer
     return frame if scope is None else scope
+
+
+def assured(low: Lowering, node: ast.Name, value: Unsure) -> Abstract:
+    """Check at run time that a name has been assigned; after that it is."""
+    message = f"cannot access local variable {node.id!r} where it is not associated with a value"
+    low.check(value.defined, "UnboundLocalError", message, node)
+    key = (low.frame.serial, node.id)
+    if low.env.get(key) is value:
+        low.env[key] = value.value
+    return value.value
 
 
 def delete(low: Lowering, node: ast.Delete) -> None:
@@ -268,7 +283,7 @@ def arguments(
 def is_long(value: Abstract) -> bool:
     """Whether an iterable has many elements, or a number of them known only at run time."""
     if isinstance(value, Rows):
-        return True
+        return any(map(is_long, value.sources))
     if isinstance(value, Memory):
         return bool(value.shape) and _many(value.shape[0])
     if isinstance(value, RangeOf):
@@ -283,6 +298,13 @@ def _many(n: Operand) -> bool:
     return not isinstance(n, Const) or n.value > _LONGEST_UNROLLED
 
 
+def is_mutable(value: Abstract) -> bool:
+    """Whether the elements of an iterable may change while it is run through."""
+    if isinstance(value, Rows):
+        return any(map(is_mutable, value.sources))
+    return isinstance(value, StaticArray | ListOf | Memory)
+
+
 def zipped(
     low: Lowering,
     args: list[Abstract],
@@ -290,8 +312,10 @@ def zipped(
     node: ast.AST,
     strict: bool = False,
 ) -> Rows:
-    """zip, or enumerate (from `start`), of what is long."""
-    sources = tuple(source(low, x, node) for x in args)
+    """zip, or enumerate (from `start`), of what is long or may be written to on the way."""
+    sources = tuple(args)
+    if any(map(is_long, args)):
+        sources = tuple(source(low, x, node) for x in args)
     if strict:
         first, *more = [iteration(low, x, node) for x in sources]
         for n in more:
@@ -301,14 +325,22 @@ def zipped(
 
 
 def source(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
-    """Make something whose elements are found by a computed index."""
+    """Make something whose elements are found by a computed index.
+
+    A loop may write to an array or list that it runs over, so no copy will do, unless it is frozen.
+    """
     if isinstance(value, Memory | RangeOf | Rows):
         return value
+    if isinstance(value, ListOf) and value.cells.frozen is None:
+        from sciad.compiler.lower import Restart
+
+        raise Restart(value.cells.site)
     if isinstance(value, TupleOf | ListOf):
         value = whole.from_items(low, value, node)
     value = arrays.settled(low, value, node)
     if isinstance(value, StaticArray):
-        value = fancy.spilled(low, value)
+        frozen = value.cells.frozen is not None or value.cells.known is not None
+        value = fancy.spilled(low, value) if frozen else arrays.as_memory(low, value, node)
     if not isinstance(value, Memory) or not value.shape:
         low.refuse(
             "arrays and something that is not a sequence of numbers are run through together",
@@ -320,8 +352,10 @@ def source(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
 
 def iteration(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     """Give the number of elements of a long iterable."""
-    if isinstance(value, Memory):
-        return value.shape[0]
+    if isinstance(value, Memory | StaticArray) and not value.shape:
+        low.refuse("iteration over a 0-dimensional array", node)
+    if not isinstance(value, Rows | RangeOf):
+        return arrays.length(low, value, node)
     if isinstance(value, Rows):
         (n, *more) = [iteration(low, source, node) for source in value.sources]
         for other in more:
@@ -340,6 +374,12 @@ def element(low: Lowering, value: Abstract, index: Operand, node: ast.AST) -> Ab
         return indexing.item(low, value, (index,), node, inside=True)
     if isinstance(value, RangeOf):
         return arrays.plus(low, arrays.times(low, index, value.step), value.start)
+    if not isinstance(value, Rows):
+        return indexing.item(low, value, (index,), node)
+    if value.flipped:
+        (source,) = value.sources
+        last = arrays.plus(low, iteration(low, source, node), const(-1))
+        return element(low, source, low.b.sub(last, index), node)
     items = tuple(element(low, source, index, node) for source in value.sources)
     if value.first is None:
         return TupleOf(items)

@@ -44,6 +44,7 @@ from sciad.compiler.values import (
     RangeOf,
     Rows,
     TupleOf,
+    Unsure,
 )
 
 if TYPE_CHECKING:
@@ -78,13 +79,20 @@ def for_loop(low: Lowering, node: Any) -> None:
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
-    elif isinstance(iterable, Rows):
+    elif isinstance(iterable, Rows) and language.is_long(iterable):
         _together(low, node, iterable)
         return
     elif isinstance(iterable, _Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
         low.env.pop(iterable.key)
+        return
+    elif language.is_mutable(iterable):
+        key = _iterated(low, iterable)
+        length = language.iteration(low, iterable, node)
+        assert isinstance(length, Const)
+        _unroll(low, node, key, int(length.value), 0)
+        low.env.pop(key, None)
         return
     else:
         values = indexing.sequence(low, iterable, node)
@@ -144,7 +152,8 @@ def _unroll(low: Lowering, node: Any, key: tuple[int, str], n: int, k: int) -> N
         return
     prefix = low.site_prefix
     low.site_prefix = (*prefix, k)
-    statements.assign(low, node.target, _running(low, key, node).items[k])
+    item = language.element(low, _running(low, key, node), const(k), node)
+    statements.assign(low, node.target, item)
     statements.execute(low, node.body)
     low.site_prefix = prefix
     if low.dead:
@@ -178,6 +187,7 @@ class _Plan:
     carried: dict[Any, list[ScalarType]] = field(default_factory=dict)
     handed: dict[Any, list[ScalarType]] = field(default_factory=dict)  # out only, never in
     lost: dict[Any, Abstract] = field(default_factory=dict)
+    seeds: dict[Any, Abstract] = field(default_factory=dict)  # names without a value so far
     steady: dict[Any, set[int]] = field(default_factory=dict)  # which integers of views stay
 
 
@@ -212,20 +222,20 @@ def _dynamic(
         plan.steady[(low.frame.serial, node.go)] = set()
     stored, written, ahead = len(low.stores), len(low.b.written), len(low.b.region.nodes)
     born = Cells(0, None).serial
-    pools, outside, frozen = Pools(low, node), base, set(low.b.frozen)
+    pools, outside, frozen = Pools(low, node), base, dict(low.b.frozen)
     for _ in range(_PASSES):
         del low.stores[stored:], low.b.written[written:], low.b.region.nodes[ahead:]
-        low.env = outside
-        base = pools.prepare(outside)
+        low.env, low.b.frozen = outside, dict(frozen)
+        base = {**pools.prepare(outside), **plan.seeds}
         attempt = _attempt(low, plan, pools, node, bounds, bind, until, base)
-        if attempt.settled and not _revise(low, plan, attempt, base, runs, until):
+        if attempt.settled and not _revise(low, plan, pools, attempt, base, runs, until):
             break
     else:
         low.refuse("the types of the values this loop carries do not settle", node)
     _guard_sharing(low, plan, attempt, base, stored, born, node)
     pools.finished()
-    check_frozen(low, written, pools.mark, frozen, node)
-    _finish(low, plan, attempt, bounds, base, location, runs)
+    check_frozen(low, written, pools.mark, set(frozen), node)
+    _finish(low, plan, pools, attempt, bounds, base, location, runs)
 
 
 def _attempt(low, plan, pools, node, bounds, bind, until, base) -> _Attempt:
@@ -290,7 +300,7 @@ def _remember_bounds(low: Lowering, index: Value, bounds: RangeOf) -> None:
         low.bits[index] = max(ends) if max(ends) <= INDEX_BITS else 64
 
 
-def _revise(low, plan, attempt, base, runs, until) -> bool:
+def _revise(low, plan, pools, attempt, base, runs, until) -> bool:
     """Bring the plan up to date with what the body did; whether anything changed."""
     changed = False
     flags = {(low.frame.serial, name) for name in until}
@@ -305,9 +315,13 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
             continue
         if isinstance(old, Missing) and old is not UNSET:
             old = None
+        if isinstance(old, Unsure) and not isinstance(value, Unsure | Missing):
+            value = attempt.after[key] = Unsure(value, const(True))
         if isinstance(value, ComplexOf) and is_scalar(old) and is_scalar(value.re):
             base[key] = as_complex(low, old)  # complex from its first value on
             plan.carried.pop(key, None)
+            changed = True
+        elif old is None and _seeded(low, plan, pools, key, value, attempt, runs):
             changed = True
         elif old is None or old is UNSET or key in flags:
             changed |= _hand_out(low, plan, key, old, value, attempt, runs or old is not None)
@@ -319,6 +333,19 @@ def _revise(low, plan, attempt, base, runs, until) -> bool:
         else:
             changed |= _carry(low, plan, key, old, value, attempt, base)
     return changed
+
+
+def _seeded(low, plan, pools, key, value, attempt, runs) -> bool:
+    """Carry a name that has no value before the loop, if its value after the loop is read."""
+    if key[0] != low.frame.serial or isinstance(value, Missing) or not pools.wanted(key):
+        return False
+    if (runs and not isinstance(value, Unsure)) or memories(value, attempt.after):
+        return False
+    model = value.value if isinstance(value, Unsure) else value
+    with low.b.inside(Region()):
+        blank = iter([filler(x) for x in leaves(low, model, attempt.after)])
+    plan.seeds[key] = Unsure(rebuild(model, attempt.after, blank, plan.seeds), const(False))
+    return True
 
 
 def _carry(low, plan, key, old, value, attempt, base) -> bool:
@@ -354,6 +381,7 @@ def _guard_sharing(low, plan, attempt, base, stored, born, node) -> None:
         theirs = storages(attempt.after[key], attempt.after)
         for cells in (*ours, *theirs):
             if id(cells) in written and cells.serial < born:
+                low.relocate(cells)
                 low.refuse(
                     f"the loop rebinds {_label(key)!r} and also writes to the array it stood for",
                     node,
@@ -362,7 +390,7 @@ def _guard_sharing(low, plan, attempt, base, stored, born, node) -> None:
             cells.frozen = cells.frozen or FROZEN
 
 
-def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
+def _finish(low, plan, pools, attempt, bounds, base, location, runs) -> None:
     low.b.location = location
     inits, results, outs = [], [], []
     env = dict(base)
@@ -394,7 +422,8 @@ def _finish(low, plan, attempt, bounds, base, location, runs) -> None:
     for key, value in attempt.after.items():
         new = key not in columns and key not in plan.lost and isinstance(key[1], str)
         if new and value is not env.get(key) and not same(base.get(key), value):
-            env[key] = _INSIDE
+            arrays_inside = bool(memories(value, attempt.after))
+            env[key] = _INSIDE if arrays_inside else pools.missing(key, _INSIDE.reason)
     low.env = env
     start, stop, step = (const(0),) * 3
     if bounds is not None:

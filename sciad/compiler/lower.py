@@ -46,6 +46,7 @@ from sciad.compiler.values import (
     Object,
     Pythonic,
     StaticArray,
+    Unsure,
 )
 from sciad.core.errors import SciadError
 from sciad.core.freshness import is_fresh
@@ -151,6 +152,8 @@ class Lowering:
         else:
             found = frame.resolve(node.id)
             value = Missing("it is not defined") if found is None else found
+        if isinstance(value, Unsure):
+            value = language.assured(self, node, value)
         if isinstance(value, Missing):
             self.demand(value)
             hint = "give it a value on every path before it is read"
@@ -220,12 +223,21 @@ class Lowering:
                 "work on a copy: x = x.copy()",
             )
         if cells.frozen is not None:
+            self.relocate(cells)
             self.refuse(
                 f"an array is written to that {cells.frozen}",
                 node,
                 "work on a copy, or keep one array and overwrite its elements",
             )
         recursion.own(self, cells, node)
+
+    def relocate(self, cells: Cells, env: dict | None = None) -> None:
+        """Start again with an array of variables in memory, where names keep their identity."""
+        values = [(self.env if env is None else env).get((cells, k)) for k in range(cells.size)]
+        if cells.site not in self.in_memory and all(
+            isinstance(x, Const | Value) and x.type is FLOAT for x in values
+        ):
+            raise Restart(cells.site)
 
     def wrap(self, value: Any, module: str, name: str) -> Abstract:
         """Abstract value of an object found in a module; replaced by the front end."""

@@ -27,6 +27,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    Unsure,
     complex_of,
 )
 
@@ -89,6 +90,8 @@ def same(a: Abstract, b: Abstract) -> bool:
     if isinstance(a, TupleOf):
         pairs = zip(a.items, b.items, strict=False)
         return len(a.items) == len(b.items) and all(same(x, y) for x, y in pairs)
+    if isinstance(a, Unsure):
+        return a.defined == b.defined and same(a.value, b.value)
     if isinstance(a, Memory):
         parts = lambda m: (m.offset, m.shape, m.strides, m.writable, m.is_list)
         return a.buffer is b.buffer and parts(a) == parts(b)
@@ -103,6 +106,8 @@ def layout(value: Abstract, env: Environment) -> object:
     """Everything about a value but its scalars; hashable."""
     if is_scalar(value):
         return "scalar"
+    if isinstance(value, Unsure):
+        return ("unsure", layout(value.value, env))
     if isinstance(value, TupleOf):
         parts = tuple(layout(item, env) for item in value.items)
         return ("tuple", value.kind, value.fields, parts)
@@ -128,6 +133,8 @@ def leaves(low: Lowering, value: Abstract, env: Environment) -> list[Operand]:
     """List the scalars of a value, in a fixed order."""
     if isinstance(value, Const | Value):
         return [value] if is_scalar(value) else []
+    if isinstance(value, Unsure):
+        return [value.defined, *leaves(low, value.value, env)]
     if isinstance(value, TupleOf):
         return [leaf for item in value.items for leaf in leaves(low, item, env)]
     if isinstance(value, Structure):
@@ -149,6 +156,8 @@ def storages(value: Abstract, env: Environment) -> list[Cells]:
     if isinstance(value, ListOf):
         inner = [storages(env[(value.cells, k)], env) for k in _range(value)]
         return [value.cells, *(cells for part in inner for cells in part)]
+    if isinstance(value, Unsure):
+        return storages(value.value, env)
     if isinstance(value, TupleOf | Structure):
         items = value.items if isinstance(value, TupleOf) else value.items.values()
         return [cells for item in items for cells in storages(item, env)]
@@ -161,6 +170,9 @@ def rebuild(
     """Make a value with the layout of `model`; its storage may not be written to."""
     if is_scalar(model):
         return next(scalars)
+    if isinstance(model, Unsure):
+        defined = next(scalars)
+        return Unsure(rebuild(model.value, model_env, scalars, env), defined)
     if isinstance(model, TupleOf):
         items = tuple(rebuild(item, model_env, scalars, env) for item in model.items)
         return replace(model, items=items)

@@ -27,6 +27,7 @@ from sciad.compiler.values import (
     StaticArray,
     Structure,
     TupleOf,
+    Unsure,
 )
 
 if TYPE_CHECKING:
@@ -88,13 +89,19 @@ def mapped(value: Abstract, change: Callable[[Memory], Memory]) -> Abstract:
         moved = any(parts[k] is not v for k, v in value.items.items())
         return replace(value, items=parts) if moved else value
     if isinstance(value, Closure):
+        if not memories(value, {}):
+            return value
         named = {k: mapped(d, change) for k, d in value.keywords.items()}
         inner = tuple(mapped(d, change) for d in value.defaults)
         return replace(value, defaults=inner, keywords=named)
     if isinstance(value, Partial):
+        if not memories(value, {}):
+            return value
         named = {k: mapped(d, change) for k, d in value.named.items()}
         inner = tuple(mapped(d, change) for d in value.args)
         return replace(value, target=mapped(value.target, change), args=inner, named=named)
+    if isinstance(value, Unsure):
+        return replace(value, value=mapped(value.value, change))
     if isinstance(value, Rows):
         return replace(value, sources=tuple(mapped(s, change) for s in value.sources))
     if isinstance(value, Method):
@@ -113,7 +120,9 @@ def redirect(env: Environment, change: Callable[[Memory], Memory], keys: Iterabl
 
 
 def _lists(value: Abstract) -> Iterator[Any]:
-    if isinstance(value, ListOf):
+    if isinstance(value, Unsure):
+        yield from _lists(value.value)
+    elif isinstance(value, ListOf):
         yield value.cells
     elif isinstance(value, TupleOf | Structure):
         items = value.items if isinstance(value, TupleOf) else value.items.values()
@@ -146,6 +155,8 @@ def memories(value: Abstract, env: Environment) -> list[Memory]:
     if isinstance(value, Closure):
         parts = [*value.defaults, *value.keywords.values()]
         return [m for item in parts for m in memories(item, env)]
+    if isinstance(value, Unsure):
+        return memories(value.value, env)
     if isinstance(value, Rows):
         return [m for item in value.sources for m in memories(item, env)]
     if isinstance(value, Partial):
@@ -176,7 +187,10 @@ def view_integers(value: Abstract, env: Environment) -> set[int]:
 
 
 def _view_leaves(value: Abstract, env: Environment) -> Iterator[bool]:
-    if isinstance(value, Memory):
+    if isinstance(value, Unsure):
+        yield False
+        yield from _view_leaves(value.value, env)
+    elif isinstance(value, Memory):
         yield from [True] * (1 + 2 * len(value.shape))
     elif isinstance(value, TupleOf | Structure):
         items = value.items if isinstance(value, TupleOf) else value.items.values()
@@ -227,6 +241,7 @@ def _spilled(low: Lowering, value: StaticArray, env: Environment, node: ast.AST)
         return arrays.as_memory(low, value, node)
     if cells.element is not FLOAT:
         return value
+    low.relocate(cells, env)
     shape = tuple(const(n) for n in value.shape)
     buffer = low.b.alloc(const(value.index.size), "empty", "a")
     for k, cell in enumerate(value.index.ravel()):

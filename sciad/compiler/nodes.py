@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import operator
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -84,11 +85,17 @@ class Call:
         if status < 0:
             raise MemoryError("no memory for the tape of a compiled derivative")
         name, message, place = self.program.load(kind).FAILURES[status - 1]
-        known: Any = np.linalg if name == "LinAlgError" else builtins
-        exception = getattr(known, name, RuntimeError)
-        if not (isinstance(exception, type) and issubclass(exception, Exception)):
-            exception = RuntimeError
+        exception = self.exception(name)
         raise exception(message if place is None else f"{message}\n  where: {place}")
+
+    def exception(self, name: str) -> type[Exception]:
+        """Find an exception by its name: built in, of the user's module, or of NumPy's."""
+        scope = getattr(self.program.function, "__globals__", {})
+        found = getattr(builtins, name, None) or scope.get(name)
+        found = found or getattr(np.linalg, name, RuntimeError)
+        if not (isinstance(found, type) and issubclass(found, Exception)):
+            return RuntimeError
+        return RuntimeError if isinstance(found.__init__, FunctionType) else found
 
     def value(self) -> Any:
         """Run the function."""

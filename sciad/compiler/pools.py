@@ -166,6 +166,7 @@ class Pools:
         strides = standard(low, view.shape)
         copy_elements(low, view, Memory(pool, at, view.shape, strides, True))
         mine = self.own(buffer)
+        still = buffer in low.b.frozen
         if not mine:
             low.b.frozen[buffer] = SHARED
 
@@ -174,7 +175,7 @@ class Pools:
                 return m
             offset = low.b.add(at, m.offset) if whole else at
             steps = m.strides if whole else strides
-            writable = m.writable and mine
+            writable = m.writable and mine and not still
             return replace(m, buffer=pool, offset=offset, strides=steps, writable=writable)
 
         redirect(env, change, env if mine else self.keys)
@@ -228,7 +229,7 @@ class Pools:
         moved: dict[int, Memory] = {}
         for m, buffer in zip(inner, self.spare.get(key, ()), strict=True):
             strides = standard(low, m.shape)
-            alone = len(aliases(after, m.buffer)) == 1
+            alone = len(aliases(after, m.buffer)) == 1 and m.buffer not in low.b.frozen
             target = Memory(buffer, _ZERO, m.shape, strides, alone and m.writable, m.is_list)
             self.check_room(low.b.sizes[buffer], m, False)
             copy_elements(low, m, target)
@@ -252,10 +253,12 @@ class Pools:
             self.spill[key] = None
             return True
         after[key] = spilled(self.low, value, after, self.node)
+        ours, others = memories(old, base), memories(after[key], after)
+        if [m.buffer.type for m in ours] != [m.buffer.type for m in others]:
+            return False
         changed = key not in self.keys
         self.keys[key] = None
-        pairs = zip(memories(old, base), memories(after[key], after), strict=True)
-        for mine, theirs in pairs:
+        for mine, theirs in zip(ours, others, strict=True):
             changed |= self.weaken(key, [mine], [theirs]) or self.paired(mine, theirs)
         return changed
 
@@ -269,8 +272,6 @@ class Pools:
 
     def paired(self, old: Memory, new: Memory) -> bool:
         """Let two arrays share a pool; whether the plan had to be changed."""
-        if old.buffer.type != new.buffer.type:
-            self.low.refuse("a loop rebinds an array to one of another type", self.node)
         if old.buffer is new.buffer:
             return False
         group = self.group(old.buffer)
@@ -345,6 +346,7 @@ class Pools:
         strides = standard(low, view.shape)
         copy_elements(low, view, Memory(pool, at, view.shape, strides, True))
         fresh = view.buffer.serial > self.mark
+        still = view.buffer in low.b.frozen
         if not fresh:
             low.b.frozen[view.buffer] = SHARED
 
@@ -353,7 +355,7 @@ class Pools:
                 return m
             offset = low.b.add(at, m.offset) if whole else at
             steps = m.strides if whole else strides
-            writable = m.writable and fresh
+            writable = m.writable and fresh and not still
             return replace(m, buffer=pool, offset=offset, strides=steps, writable=writable)
 
         redirect(after, change, after if fresh else self.keys)

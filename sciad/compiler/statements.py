@@ -35,7 +35,7 @@ from sciad.compiler.merge import (
     same,
     storages,
 )
-from sciad.compiler.moving import memories, now, read_only
+from sciad.compiler.moving import demand_of, memories, now, read_only
 from sciad.compiler.types import join
 from sciad.compiler.values import (
     Abstract,
@@ -44,6 +44,7 @@ from sciad.compiler.values import (
     Memory,
     Missing,
     StaticArray,
+    Unsure,
 )
 
 if TYPE_CHECKING:
@@ -225,10 +226,8 @@ def _joined(low: Lowering, before: dict, sides: list[_Side], outs: list[Value], 
 
 
 def _join(low, key, a, b, sides, outs, env, place) -> Abstract:
-    if a is None or b is None:
-        return (
-            Missing("it is assigned on some paths only") if isinstance(key[1], str) else DIFFERENT
-        )
+    if any(x is None or isinstance(x, Unsure) for x in (a, b)):
+        return _join_unsure(low, key, (a, b), sides, outs, env, place)
     envs = [side.env for side in sides]
     for k, side in enumerate(sides):
         if side.dead:
@@ -266,6 +265,25 @@ def _join(low, key, a, b, sides, outs, env, place) -> Abstract:
     if not all(m.writable for m in held):
         read_only(env, key)
     return env[key]
+
+
+def _join_unsure(low, key, values, sides, outs, env, place) -> Abstract:
+    """Join what a name stands for if it may have no value: a value and whether it has been set."""
+    if not isinstance(key[1], str):
+        return DIFFERENT
+    for value in values:
+        if isinstance(value, Missing):
+            return value
+    wish = demand_of(low, place[0], key)
+    if None in values and wish not in low.in_memory:
+        return Missing("it is assigned on some paths only", wish)
+    inner = [x.value if isinstance(x, Unsure) else UNSET if x is None else x for x in values]
+    flags = [x.defined if isinstance(x, Unsure) else const(x is not None) for x in values]
+    known = _join(low, key, inner[0], inner[1], sides, outs, env, place)
+    if isinstance(known, Missing):
+        return known
+    defined = _phi(low, flags[0], flags[1], sides, outs, (0, "defined"))
+    return known if defined == const(True) else Unsure(known, defined)
 
 
 def _filled(columns: list[list | None]) -> list[list]:

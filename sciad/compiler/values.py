@@ -37,6 +37,7 @@ __all__ = [
     "StaticArray",
     "Structure",
     "TupleOf",
+    "Unsure",
     "complex_of",
 ]
 
@@ -60,6 +61,14 @@ class Missing:
 
     reason: str
     demand: object = None
+
+
+@dataclass(frozen=True, eq=False)
+class Unsure:
+    """The value of a name that was assigned on some paths only: if `defined` holds at run time."""
+
+    value: Abstract
+    defined: Operand
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,10 +186,11 @@ class CheckpointedRange(RangeOf):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """zip, or enumerate from `first`, over arrays and ranges of a length known at run time."""
+    """zip, enumerate from `first`, or reversed: elements are read when their turn comes."""
 
     sources: tuple[Abstract, ...]
     first: Operand | None
+    flipped: bool = False
 
 
 @dataclass(frozen=True, eq=False)

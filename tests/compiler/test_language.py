@@ -42,6 +42,10 @@ class Spring:
         return x - offset
 
 
+class TooLarge(Exception):
+    """An exception of the user's."""
+
+
 class Pair(NamedTuple):
     """A namedtuple with a method."""
 
@@ -186,6 +190,24 @@ def else_of_loops(t, y):
     return [s, n, k]
 
 
+def elements_that_change_on_the_way(t, y):
+    v, s = np.array([y[0], 2 * t, y[1]]), 0.0
+    for e in v:
+        v[2] = 7.0
+        s += e
+    for i, e in enumerate(v):
+        v[1] = 5.0 * t
+        s += e * i
+    for e, f in zip(v, [1.0, t, 2.0], strict=True):
+        v[2] = y[2]
+        s += e * f
+    numbers = [t, y[0], 1.0]
+    for e in reversed(numbers):
+        numbers[0] = 4.0 * y[1]
+        s += e
+    return [s, v[1], numbers[0]]
+
+
 def functions_as_values(t, y):
     operations = (math.sin, lambda z: z * z, functools.partial(power, y[2]))
     table = {"a": math.exp, "b": lambda z, k=2.0: z * k}
@@ -215,6 +237,7 @@ PROGRAMS = [
     running_together,
     long_comprehensions,
     else_of_loops,
+    elements_that_change_on_the_way,
     functions_as_values,
     members,
     captured_functions,
@@ -257,6 +280,21 @@ def power_of_two(x):
     return power(2.0, x)
 
 
+def test_exceptions_of_the_user():
+    @jit
+    def f(x):
+        if x > 3.0:
+            raise TooLarge("larger than 3")
+        if x < 0.0:
+            raise np.linalg.LinAlgError("negative")
+        return x
+
+    with pytest.raises(TooLarge, match="larger than 3"):
+        f(4.0)
+    with pytest.raises(np.linalg.LinAlgError, match="negative"):
+        f(-1.0)
+
+
 def test_messages_of_exceptions_and_no_leak():
     @jit
     def f(x, n):
@@ -296,6 +334,45 @@ def _resident():
 def test_refusals(fun, words):
     with pytest.raises(CompileError, match=words):
         jit(fun)(3.0)
+
+
+def sometimes_unbound(x, n):
+    if n > 2:
+        z = np.array([x * x, n])
+    elif n > 1:
+        z = np.array([x, 3.0])
+    s = x
+    if n > 5:
+        s = s + z[1]
+    for k in range(n):
+        q = k * x
+        if k > 3:
+            w = [q + z[0], z[1]]
+    if n > 0:
+        s += q * k
+    if n > 4:
+        s += w[0]
+    if n == 0:
+        s += k
+    if n == 1:
+        s += z[0]
+    if n == 3:
+        s += w[1]
+    return s
+
+
+def test_names_that_are_assigned_on_some_paths():
+    f = jit(sometimes_unbound)
+    for n, name in enumerate(["k", "z", None, "w", None, None, None]):
+        if name is None:
+            assert f(1.3, n) == pytest.approx(sometimes_unbound(1.3, n), rel=1e-15)
+            expected = grad(sometimes_unbound)(1.3, n)
+            assert grad(f)(1.3, n) == pytest.approx(expected, rel=1e-13)
+            continue
+        with pytest.raises(UnboundLocalError, match=f"'{name}'"):
+            sometimes_unbound(1.3, n)
+        with pytest.raises(UnboundLocalError, match=f"'{name}'(.|\n)*test_language.py"):
+            f(1.3, n)
 
 
 def test_a_deleted_name_is_gone():

@@ -19,28 +19,6 @@ def refused(*words, n=2):
     return accept
 
 
-@refused("'z'", "some paths", "value on every path")
-def undefined_on_a_path(t, y):
-    if y[0] > 0:
-        z = y[1]
-    return [z, z]  # here
-
-
-@refused("'s'", "may not run")
-def defined_in_a_loop_that_may_not_run(t, y):
-    for i in range(int(t)):
-        s = y[0] * i
-    return [s, s]  # here
-
-
-@refused("'i'", "may not run")
-def index_of_a_loop_that_may_not_run(t, y):
-    s = 0.0
-    for i in range(int(t)):
-        s += i
-    return [y[0] * i, s]  # here
-
-
 @refused("'late'", "not defined")
 def read_before_assignment(t, y):
     def early():
@@ -113,7 +91,7 @@ def sometimes_nothing(t, y):  # here
     return None
 
 
-@refused("joined with another", "copy")
+@refused("another name", "copy")
 def write_after_paths_met(t, y):
     a, b = np.zeros(2), np.ones(2)
     c = a if y[0] > 0 else b
@@ -121,22 +99,12 @@ def write_after_paths_met(t, y):
     return a + b + c
 
 
-@refused("joined with another")
+@refused("another name")
 def write_into_one_of_two_candidates(t, y):
     a, b = np.zeros(2), np.ones(2)
     c = a if y[0] > 0 else b
     a[0] = y[1]  # here
     return c
-
-
-@refused("rebinds", "writes")
-def rebinding_and_writing(t, y):
-    a = np.zeros(2)
-    b = a
-    for k in range(50):  # here
-        a[0] = y[0] * k
-        b = a + b
-    return b
 
 
 @refused("different things")
