@@ -95,6 +95,7 @@ class Lowering:
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
+        self.int_lists: dict[Value, tuple] = {}
         self.site_prefix: tuple = ()
         self.home = ""
         self.bodies: dict[ast.AST, list[ast.stmt]] = {}
@@ -366,7 +367,7 @@ def _local_names(tree: Any) -> set[str]:
         if isinstance(node, ast.FunctionDef):
             names.add(node.name)
             continue
-        if isinstance(node, ast.Lambda | ast.ListComp):
+        if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp):
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)

@@ -47,6 +47,14 @@ PROGRAMS = {
     "differences": lambda A: (np.diff(A), np.diff(A, axis=0), np.diff(A[0], 2)),
     "outer": lambda A: (np.outer(A[0], A[1]), np.inner(A[0], A[1]), np.inner(A, A)),
     "matmul": lambda A: (A @ A.T, A @ A[0], A[:, 0] @ A, np.dot(A, A.T), A[0].dot(A[1])),
+    "weighted": lambda A: (
+        np.trapezoid(A[0], A[1]),
+        np.trapezoid(A[0], dx=0.1),
+        np.average(A[0], weights=A[1] ** 2),
+        np.take(A, [1, 2], axis=1),
+        np.take(A[0], np.array([0, 0])),
+    ),
+    "others": lambda A: (np.cbrt(A), np.fmax(A, A[0]), np.fmin(A, 0.1)),
     "cross": lambda A: np.cross(A[:, 0], A[:, 1]),
     "clipped": lambda A: (np.clip(A, -0.5, 0.5), A.clip(0.1, None), np.clip(A, A[0] - 1, 2.0)),
     "rounded": lambda A: (np.round(A * 10) * A, np.floor(A) * A, A.round(1) + A, np.ceil(A) + A),
@@ -236,8 +244,44 @@ def test_arrays_of_known_shape(name, in_interpreter):
     _agree(rebuilt, A.ravel())
 
 
+def products(C):
+    left, right = C @ C[0].T, C[0] @ C.transpose(0, 2, 1)
+    return left, right, C @ C.transpose(0, 2, 1), C @ C[0, 0], C[0, :, 0] @ C, np.matmul(C, C[1].T)
+
+
+def numbered(n):
+    return n[None] @ n.T, np.stack([n, n]) @ np.arange(3)
+
+
 def test_three_dimensions(in_interpreter):
     _agree(three_dimensions, C)
+    _agree(products, C)
+    for one, other in zip(jit(numbered)(N), numbered(N), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def lists_of_numbers(x):
+    out, count = [0] * 4, [0, 0, 0]
+    for k in range(4):
+        out[k] = x[k] * k
+        count[k % 2] += 1
+    out[1] += x[0]
+    total = [0] * len(x)
+    for k in range(len(x)):
+        total[k] += x[k] * count[k % 3]
+    return sum(out) + count[0] * x[1] + total[2] + sum(total)
+
+
+def test_lists_take_what_is_put_in(in_interpreter):
+    _agree(lists_of_numbers, A[0])
+
+
+name = 2.5
+
+
+def test_names_in_generators_are_their_own(in_interpreter):
+    program = lambda x: sum(name * x[0] for name in x) + name * x[1]
+    _agree(program, A[0])
 
 
 TIES = [
@@ -318,6 +362,7 @@ REFUSED = {
     "integer constant": lambda x: np.sum(x, axis=int(x[0, 0])),
     "with where=": lambda x: np.sum(x, where=x > 0),
     "norm": lambda x: np.linalg.norm(x, 2),
+    "use @": lambda x: np.dot(x, np.stack([x.T, x.T])),
     "do not fit": lambda x: np.ones(6).reshape(4, 2),
 }
 

@@ -88,7 +88,7 @@ LOOKUP = np.array([1, 2])
 
 @jit
 def parts(x, index):
-    doubled = index * 2
+    doubled = index[:3] * 2
     return {"i": index, "d": doubled, "m": doubled > 2, "s": np.array([1, 2]), "y": x[index] * x}
 
 
@@ -97,7 +97,7 @@ def test_arrays_of_integers_are_returned_and_carry_no_derivative():
     for key, value in expected.items():
         assert found[key].dtype == value.dtype, key
         np.testing.assert_array_equal(found[key], value)
-    loss = lambda f: lambda x: np.sum(f(x, INDEX)["y"] ** 2 * f(x, INDEX)["d"])
+    loss = lambda f: lambda x: np.sum(f(x, INDEX)["y"] ** 2 * f(x, INDEX)["d"].sum())
     np.testing.assert_allclose(grad(loss(parts))(X), grad(loss(parts.__wrapped__))(X), rtol=1e-12)
     forward = jacobian(lambda x: parts(x, INDEX)["y"], mode="forward")(X)
     np.testing.assert_allclose(forward, jacobian(lambda x: parts.__wrapped__(x, INDEX)["y"])(X))
@@ -145,6 +145,21 @@ def test_a_table_is_part_of_what_was_compiled():
     np.testing.assert_allclose(solve(), [np.e, 2.0 * np.e], rtol=1e-3)
     order[1] = 0
     np.testing.assert_allclose(solve(), [np.e, 2.0], rtol=1e-3)
+
+
+def test_arrays_of_equal_content_are_not_mixed_up():
+    def curvature(order):
+        fun = lambda t, y, k, order: [k * y[order[0]], k * y[order[1]] * (order[1] + 1)]
+        start = np.array([1.0, 2.0])
+        end = lambda k: np.sum(solve_ivp(fun, (0.0, 1.0), start, args=(k, order)).y[:, -1])
+        return grad(grad(end))(0.3)
+
+    first = np.array([1, 0])
+    other = first.copy()
+    expected = curvature(first)
+    first[:] = [0, 1]
+    assert curvature(first) != pytest.approx(expected, rel=1e-3)
+    assert curvature(other) == pytest.approx(expected, rel=1e-12)
 
 
 def floats_into_integers(x):
