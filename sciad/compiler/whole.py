@@ -47,9 +47,11 @@ def elements(low: Lowering, value: Abstract, node: ast.AST) -> Elements:
         value = from_items(low, value, node)
     if isinstance(value, StaticArray):
         shape = tuple(const(n) for n in value.shape)
-        return Elements(shape, lambda at: _static_element(low, value, at, node))
+        kind = value.cells.element
+        return Elements(shape, lambda at: _static_element(low, value, at, node), kind)
     if isinstance(value, Memory):
-        return Elements(value.shape, lambda at: arrays.load(low, value, at))
+        kind = value.buffer.type.element
+        return Elements(value.shape, lambda at: arrays.load(low, value, at), kind)
     from sciad.compiler.lower import describe
 
     hint = "use int64, bool or float64" if isinstance(value, Object) else None

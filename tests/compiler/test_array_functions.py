@@ -190,7 +190,21 @@ def in_place(A):
     return y, z
 
 
-EXTRA = {f.__name__: f for f in (loops_over_arrays, generators, in_place)}
+def views_and_copies(A):
+    y = A[0].copy()
+    z = y[::2].reshape(2, 1)
+    z[1] = A[1, 1]
+    copy = np.array([[A[0, 0], A[0, 1]], [A[1, 0], A[1, 1]]])
+    turned = copy.T.reshape(-1)
+    turned[1] = 7.0 * A[2, 2]
+    flat = copy.reshape(4)
+    flat[2] = A[2, 3]
+    back = y[::-1].reshape(2, 2)
+    back[0, 0] *= 3.0
+    return y, copy, turned, 2.0 * y + np.add(y, 1.0, out=y), y
+
+
+EXTRA = {f.__name__: f for f in (loops_over_arrays, generators, in_place, views_and_copies)}
 
 
 def _flat(found):

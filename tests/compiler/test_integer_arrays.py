@@ -89,7 +89,7 @@ LOOKUP = np.array([1, 2])
 @jit
 def parts(x, index):
     doubled = index[:3] * 2
-    return {"i": index, "d": doubled, "m": doubled > 2, "s": np.array([1, 2]), "y": x[index] * x}
+    return {"d": doubled, "i": index, "m": doubled > 2, "s": np.array([1, 2]), "y": x[index] * x}
 
 
 def test_arrays_of_integers_are_returned_and_carry_no_derivative():
@@ -131,6 +131,21 @@ def test_right_hand_sides_have_tables(interpreted):
     np.testing.assert_allclose([tbar[0], pbar[0]], [t, k["k"]], rtol=1e-12)
     _, _, outdot = run.jvp(0.7, y, 0.3, y, np.array([2.0]))
     assert weight @ outdot == pytest.approx(0.3 * tbar[0] + ybar @ y + 2.0 * pbar[0], rel=1e-12)
+
+
+def test_small_tables_need_no_memory(interpreted):
+    def rhs(t, y, p):
+        v = np.array([[p["k"] * y[0], y[1] ** 2], [p["k"] * y[2] * t, 1.0]])
+        w = np.concatenate([v[0], v[1, :1]])
+        return STOICHIOMETRY.T @ (STOICHIOMETRY @ w) * np.cumsum(v[0]).sum() + np.max(y)
+
+    run = interpreted(rhs, 3, 3, ({"k": 0.4},))
+    for text in run.texts.values():
+        assert "np.empty" not in text
+        assert "np.zeros" not in text
+        assert "table[" not in text
+    y = np.array([0.5, 1.5, -0.3])
+    np.testing.assert_allclose(run.value(0.7, y)[1], rhs(0.7, y, {"k": 0.4}), rtol=1e-14)
 
 
 def test_a_table_is_part_of_what_was_compiled():
