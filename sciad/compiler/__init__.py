@@ -2,10 +2,11 @@
 
 The passes, in order: `fence` refuses what cannot be compiled, `normal` turns jumps into flags,
 `lower` (with `statements`, `loops`, `merge`, `expressions`, `calls`, `arrays`, `whole`, and the
-tables of `library`: `reductions`, `shaping`, `making`, `fancy`, `iteration`) executes the syntax tree on abstract values and writes the typed, structured SSA of `ir`; `tangent` and
-`adjoint` (with `analysis`, `recall`, `partials`) map programs to programs; `simplify` makes them
-small; `emit` writes them as readable Python; `cache` keeps that on disk for Numba. `jit` and
-`native` are the two doors.
+tables of `library`: `reductions`, `shaping`, `making`, `fancy`, `iteration`) executes the syntax
+tree on abstract values and writes the typed, structured SSA of `ir`; `tangent` and `adjoint` (with
+`analysis`, `recall`, `partials`) map programs to programs; `simplify` makes them small; `emit`
+writes them as readable Python; `cache` keeps that on disk for Numba. `jit` and `native` are the two
+doors.
 """
 
 from sciad.compiler.cache import cache_clear, cache_directory
