@@ -323,6 +323,50 @@ def _interp(low, args, named, node) -> Abstract:
     return whole.elementwise(low, find, [given["x"]], node)
 
 
+def _bincount(low, args, named, node) -> Abstract:
+    given = bound(low, "x weights minlength", args, named, node)
+    known = whole.elements(low, _table(low, given["x"], node), node)
+    if element_type(low, known) is not INT:
+        low.refuse("np.bincount of something other than integers", node, "use .astype(int)")
+    lowest = whole.reduced(low, known, low.b.minimum, _ZERO, node)
+    message = "np.bincount of negative integers"
+    low.check(low.b.compare("ge", lowest, _ZERO), "ValueError", message, node)
+    highest = whole.reduced(low, known, low.b.maximum, const(-1), node)
+    least = low.as_scalar(given.get("minlength", _ZERO), node)
+    n = low.b.maximum(arrays.plus(low, highest, _ONE), least)
+    weights = whole.elements(low, given["weights"], node) if "weights" in given else None
+    if weights is not None:
+        whole._fits(low, weights.shape[0], known.shape[0], node)
+    kind = INT if weights is None else FLOAT
+    made: Any = arrays.allocate(low, (n,), "zeros", node, element=kind)
+    if isinstance(made, StaticArray):
+        made = arrays.as_memory(low, made, node)
+
+    def count(at: Indices) -> None:
+        x = low.b.cast(_ONE if weights is None else weights.at(at), kind)
+        low.b.effect("accum", made.buffer, known.at(at), x)
+
+    arrays.over(low, known.shape, count)
+    return made
+
+
+def _broadcast_to(low, args, named, node) -> Abstract:
+    given = bound(low, "array shape", args, named, node)
+    value = given["array"]
+    value = value if is_scalar(value) else whole.from_items(low, value, node)
+    shape = calls._shape_argument(low, given["shape"], node)
+    return _settle(low, shape, whole.element_of(low, value, shape, node), node)
+
+
+def _python_round(low, args, named, node) -> Abstract:
+    """round(x), an integer; with decimals Python and NumPy round differently."""
+    given = bound(low, "number", args, named, node)
+    x = low.as_scalar(given["number"], node)
+    if x.type is not FLOAT:
+        return low.b.together(x)[0]
+    return to_int(low, low.b.pure("call", x, attr=("np", "rint")), node)
+
+
 # -- in place ------------------------------------------------------------------------------------
 def _fill(low, args, named, node) -> Abstract:
     given = bound(low, "a value", args, named, node)
@@ -413,6 +457,9 @@ FUNCTIONS: dict[Any, Callable] = {
     np.sort: _sort,
     np.searchsorted: _searchsorted,
     np.interp: _interp,
+    np.bincount: _bincount,
+    np.broadcast_to: _broadcast_to,
+    round: _python_round,
     np.copyto: _copyto,
     np.sign: _sign,
     np.maximum: _of_integers("gt", np.maximum),
