@@ -245,9 +245,9 @@ def _zip(low, args, named, node) -> Abstract:
     if any(map(iteration.is_open, args)) and not named:
         return iteration.zipped(low, args, strict == const(True), node)
     columns = [iterated(low, a, node) for a in args]
-    if named or len({len(c) for c in columns}) > 1:
+    if named or (strict == const(True) and len({len(c) for c in columns}) > 1):
         low.refuse("zip of sequences of different lengths", node)
-    return TupleOf(tuple(TupleOf(row) for row in zip(*columns, strict=True)))
+    return TupleOf(tuple(TupleOf(row) for row in zip(*columns, strict=False)))
 
 
 def _reversed(low, args, named, node) -> Abstract:

@@ -72,11 +72,18 @@ def rows(low: Lowering, value: Abstract, node: ast.AST) -> Rows:
         step = value.step
         at = lambda i: low.b.add(value.start, low.b.mul(i, step))
         return Rows(_range_length(low, value), at)
+    if isinstance(value, ListOf) and value.cells.frozen is None:
+        from sciad.compiler.lower import Restart
+
+        raise Restart(value.cells.site)  # the loop may write to it: it has to be the list itself
     if isinstance(value, TupleOf | ListOf):
         value = whole.from_items(low, value, node)
     value = arrays.settled(low, value, node)
     if isinstance(value, StaticArray):
-        value = fancy.spilled(low, value)
+        if value.cells.frozen is not None:  # nobody writes to it any more
+            value = fancy.spilled(low, value)
+        else:
+            value = arrays.as_memory(low, value, node)
     if not isinstance(value, Memory) or not value.shape:
         low.refuse("a loop over something that is not a sequence", node)
     return Rows(value.shape[0], lambda i: indexing.item(low, value, (i,), node, inside=True))

@@ -280,6 +280,32 @@ def test_three_dimensions(in_interpreter):
         np.testing.assert_array_equal(one, other)
 
 
+def written_while_read(A):
+    small, items, j = np.array([A[0, 0], A[0, 1], A[0, 2]]), [A[1, 0], 2.0], np.argsort(A[0])
+    s = 0.0
+    for k, (a, b) in enumerate(zip(small, A[1], strict=False)):
+        s += a * b
+        small[2] = s * (k + 1)
+    for a, b in zip(items, A[2], strict=False):
+        s += a * b
+        items[1] = s
+    j[j] = np.arange(A.shape[1])[::-1]
+    return s * A[0][j]
+
+
+def test_arrays_that_a_loop_runs_over_are_written_to(in_interpreter):
+    _agree(written_while_read, A)
+    i = np.array([2, 0, 3, 1])
+
+    def turned(x, i):
+        i = i.copy()
+        i[i] = i[::-1]
+        i[i] += 1
+        return x * i
+
+    np.testing.assert_array_equal(jit(turned)(A[0], i), turned(A[0], i))
+
+
 def lists_of_numbers(x):
     out, count = [0] * 4, [0, 0, 0]
     for k in range(4):
