@@ -233,21 +233,14 @@ def _enumerate(low, args, named, node) -> Abstract:
     args = [*args, *(named.pop(k) for k in list(named) if k == "start")]
     _exactly(low, args, named, 1, 2, node)
     start = low.as_scalar(args[1], node) if len(args) == 2 else const(0)
-    if iteration.is_open(args[0]):
-        return iteration.enumerated(low, args[0], start, node)
-    items = iterated(low, args[0], node)
-    numbers = [arrays.plus(low, const(k), start) for k in range(len(items))]
-    return TupleOf(tuple(map(TupleOf, zip(numbers, items, strict=True))))
+    return iteration.enumerated(low, args[0], start, node)
 
 
 def _zip(low, args, named, node) -> Abstract:
     strict = named.pop("strict", const(False))
-    if any(map(iteration.is_open, args)) and not named:
-        return iteration.zipped(low, args, strict == const(True), node)
-    columns = [iterated(low, a, node) for a in args]
-    if named or (strict == const(True) and len({len(c) for c in columns}) > 1):
-        low.refuse("zip of sequences of different lengths", node)
-    return TupleOf(tuple(TupleOf(row) for row in zip(*columns, strict=False)))
+    if named or not args:
+        low.refuse("zip with these arguments", node)
+    return iteration.zipped(low, args, strict == const(True), node)
 
 
 def _reversed(low, args, named, node) -> Abstract:
@@ -264,6 +257,8 @@ def iterated(low: Lowering, value: Abstract, node: ast.AST) -> Arguments:
     """Items of an iterable of known length."""
     if isinstance(value, iteration.Generator):
         value = iteration.comprehension(low, value.node)
+    if isinstance(value, iteration.Rows) and value.closed:
+        return value.items()
     if isinstance(value, RangeOf):
         parts = (value.start, value.stop, value.step)
         if all(isinstance(p, Const) for p in parts):

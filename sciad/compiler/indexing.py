@@ -427,6 +427,8 @@ def accumulate(
 
 def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
     """Items of something of known length."""
+    if type(value).__name__ == "Rows" and value.closed:
+        return value.items()
     if isinstance(value, TupleOf):
         return list(value.items)
     if isinstance(value, Structure) and value.is_dict:

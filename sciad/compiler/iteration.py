@@ -24,6 +24,7 @@ from sciad.compiler.values import (
     Memory,
     RangeOf,
     StaticArray,
+    Structure,
     TupleOf,
 )
 
@@ -38,10 +39,18 @@ _MOST_LISTED = 32
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """`length` items, known or not; `at(index)` gives one."""
+    """`length` items, known or not; `at(index)` gives one, as it is then.
+
+    `closed` rows have a known length and are run over one by one.
+    """
 
     length: Operand
     at: Callable[[Operand], Abstract]
+    closed: bool = False
+
+    def items(self) -> list[Abstract]:
+        """List the items of closed rows."""
+        return [self.at(const(k)) for k in range(int(self.length.value))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +68,9 @@ def is_open(value: Abstract) -> bool:
         if not all(isinstance(p, Const) for p in parts):
             return True
         return len(range(*(int(p.value) for p in parts))) > _MOST_LISTED
-    return isinstance(value, Memory | Rows) or (
+    if isinstance(value, Rows):
+        return not value.closed
+    return isinstance(value, Memory) or (
         isinstance(value, Elements) and not all(isinstance(n, Const) for n in value.shape)
     )
 
@@ -72,21 +83,35 @@ def rows(low: Lowering, value: Abstract, node: ast.AST) -> Rows:
         step = value.step
         at = lambda i: low.b.add(value.start, low.b.mul(i, step))
         return Rows(_range_length(low, value), at)
-    if isinstance(value, ListOf) and value.cells.frozen is None:
-        from sciad.compiler.lower import Restart
-
-        raise Restart(value.cells.site)  # the loop may write to it: it has to be the list itself
-    if isinstance(value, TupleOf | ListOf):
-        value = whole.from_items(low, value, node)
     value = arrays.settled(low, value, node)
-    if isinstance(value, StaticArray):
-        if value.cells.frozen is not None:  # nobody writes to it any more
-            value = fancy.spilled(low, value)
-        else:
-            value = arrays.as_memory(low, value, node)
+    if isinstance(value, StaticArray | TupleOf | ListOf) or (
+        isinstance(value, Structure) and value.is_dict
+    ):
+        return Rows(arrays.length(low, value, node), lambda i: _one(low, value, i, node), True)
     if not isinstance(value, Memory) or not value.shape:
         low.refuse("a loop over something that is not a sequence", node)
     return Rows(value.shape[0], lambda i: indexing.item(low, value, (i,), node, inside=True))
+
+
+def _one(low: Lowering, value: Abstract, i: Operand, node: ast.AST) -> Abstract:
+    """Give an item of something small; for a computed index it has to be in memory.
+
+    A loop may write to an array or list that it runs over, so no copy will do, unless it is frozen.
+    """
+    if isinstance(i, Const):
+        if isinstance(value, StaticArray):
+            return indexing.item(low, value, (i,), node)
+        return indexing.sequence(low, value, node)[int(i.value)]
+    if isinstance(value, ListOf) and value.cells.frozen is None:
+        from sciad.compiler.lower import Restart
+
+        raise Restart(value.cells.site)
+    if not isinstance(value, StaticArray):
+        value = whole.from_items(low, value, node)
+    if isinstance(value, StaticArray):
+        frozen = value.cells.frozen is not None or value.cells.known is not None
+        value = fancy.spilled(low, value) if frozen else arrays.as_memory(low, value, node)
+    return indexing.item(low, value, (i,), node, inside=True)
 
 
 def _range_length(low: Lowering, value: RangeOf) -> Operand:
@@ -102,7 +127,8 @@ def _range_length(low: Lowering, value: RangeOf) -> Operand:
 def enumerated(low: Lowering, value: Abstract, start: Operand, node: ast.AST) -> Rows:
     """Give enumerate(value, start)."""
     known = rows(low, value, node)
-    return Rows(known.length, lambda i: TupleOf((arrays.plus(low, i, start), known.at(i))))
+    at = lambda i: TupleOf((arrays.plus(low, i, start), known.at(i)))
+    return Rows(known.length, at, not is_open(value))
 
 
 def zipped(low: Lowering, values: list[Abstract], strict: bool, node: ast.AST) -> Rows:
@@ -117,7 +143,8 @@ def zipped(low: Lowering, values: list[Abstract], strict: bool, node: ast.AST) -
             low.check(equal, "ValueError", "zip() arguments have different lengths", node)
         else:
             length = low.b.minimum(length, other.length)
-    return Rows(length, lambda i: TupleOf(tuple(k.at(i) for k in known)))
+    closed = not any(map(is_open, values))
+    return Rows(length, lambda i: TupleOf(tuple(k.at(i) for k in known)), closed)
 
 
 # -- comprehensions ------------------------------------------------------------------------------
@@ -139,7 +166,7 @@ def _is_unknown(value: Abstract) -> bool:
     if isinstance(value, RangeOf):
         parts = (value.start, value.stop, value.step)
         return not all(isinstance(p, Const) for p in parts)
-    return isinstance(value, Rows)
+    return isinstance(value, Rows) and not value.closed
 
 
 @contextmanager

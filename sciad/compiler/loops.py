@@ -29,7 +29,7 @@ from sciad.compiler.merge import (
     storages,
 )
 from sciad.compiler.types import UNROLL_LIMIT, join
-from sciad.compiler.values import Abstract, Cells, Memory, Missing, RangeOf
+from sciad.compiler.values import Abstract, Cells, ListOf, Memory, Missing, RangeOf, StaticArray
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -44,7 +44,7 @@ _INSIDE = Missing("it is assigned inside a loop that may not run at all")
 def for_loop(low: Lowering, node: Any) -> None:
     """Lower `for target in iterable`."""
     iterable = low.evaluate(node.iter)
-    if isinstance(iterable, Memory):
+    if isinstance(iterable, Memory | StaticArray | ListOf):
         iterable = rows(low, iterable, node)
     if isinstance(iterable, RangeOf):
         items = _known_range(iterable)
@@ -56,6 +56,8 @@ def for_loop(low: Lowering, node: Any) -> None:
             _dynamic(low, node, iterable, lambda index: low.bind(name, index), node.until)
             return
         values: list[Abstract] = [const(k) for k in items]
+    elif isinstance(iterable, Rows) and iterable.closed:
+        values = [_Late(iterable.at, const(k)) for k in range(int(iterable.length.value))]
     elif isinstance(iterable, Rows):
         bind = lambda index: statements.assign(low, node.target, iterable.at(index))
         _dynamic(low, node, RangeOf(const(0), iterable.length, const(1)), bind, node.until)
@@ -63,6 +65,14 @@ def for_loop(low: Lowering, node: Any) -> None:
     else:
         values = indexing.sequence(low, iterable, node)
     _unroll(low, node, values, 0)
+
+
+@dataclass
+class _Late:
+    """An item that is read when its turn comes: the loop may write to what it runs over."""
+
+    at: Callable[[Operand], Abstract]
+    index: Operand
 
 
 def _known_range(iterable: RangeOf) -> range | None:
@@ -77,7 +87,9 @@ def _unroll(low: Lowering, node: Any, values: list[Abstract], k: int) -> None:
         return
     prefix = low.site_prefix
     low.site_prefix = (*prefix, k)
-    statements.assign(low, node.target, values[k])
+    value = values[k]
+    value = value.at(value.index) if isinstance(value, _Late) else value
+    statements.assign(low, node.target, value)
     statements.execute(low, node.body)
     low.site_prefix = prefix
     if low.dead:

@@ -293,8 +293,28 @@ def written_while_read(A):
     return s * A[0][j]
 
 
+def small_and_written(v):
+    y, z = v * 1.0, [v[0], v[1], v[2]]
+    s = 0.0
+    for a in y:
+        y[2] = a * 2.0 + s
+        s += a
+    for k, a in enumerate(y):
+        y[3] = a + k
+        s += a * k
+    for a, b in zip(z, y, strict=False):
+        z[2] = a * b
+        s += b - a
+    for a in z:
+        z[1] = s * a
+        s += a
+    return s * v
+
+
 def test_arrays_that_a_loop_runs_over_are_written_to(in_interpreter):
     _agree(written_while_read, A)
+    _agree(small_and_written, A[0])
+    _agree(lambda v: small_and_written(np.array([v[0], v[1], v[2], v[3]])), A[0])
     i = np.array([2, 0, 3, 1])
 
     def turned(x, i):
