@@ -262,5 +262,9 @@ def put(low: Lowering, view: Memory, at: tuple[Operand, ...], value: Operand) ->
     """Write an element at indices that are known to be inside."""
     from sciad.compiler.kinds import fitted
 
+    if value.type is FLOAT and view.buffer in low.int_lists:  # a list holds what is put in
+        from sciad.compiler.lower import Restart
+
+        raise Restart(low.int_lists[view.buffer])
     x = fitted(low, value, view.buffer.type.element)
     low.b.effect("store", view.buffer, _position(low, view, at), x)

@@ -452,6 +452,14 @@ def _dot(low, args, named, node) -> Abstract:
     _exactly(low, args, named, 2, 2, node)
     if any(is_scalar(a) for a in args):
         return whole.elementwise(low, low.b.mul, args, node)
+    args = [arrays.settled(low, whole.from_items(low, a, node), node) for a in args]
+    if len(arrays.shape_of(low, args[1], node)) > 2:
+        low.refuse("np.dot with an array of more than two dimensions", node, "use @")
+    return whole.product(low, args[0], args[1], node)
+
+
+def _matmul(low, args, named, node) -> Abstract:
+    _exactly(low, args, named, 2, 2, node)
     return whole.product(low, args[0], args[1], node)
 
 
@@ -515,7 +523,7 @@ _HANDLERS: dict[Any, Callable] = {
     np.asarray: _asarray,
     np.copy: _copy,
     np.dot: _dot,
-    np.matmul: _dot,
+    np.matmul: _matmul,
     np.where: _where,
     **nested.HANDLERS,
     np.nonzero: _where,

@@ -167,8 +167,11 @@ def _filled(low: Lowering, model: ListOf, n: Operand, node: ast.AST) -> Abstract
         low.refuse(
             "a list repeated a number of times known only at run time", node, "use np.full(n, x)"
         )
-    kind = items[0].type
-    made = arrays.allocate(low, (n,), "zeros", node, is_list=True, element=kind)
+    site = ("float", low.site(node))
+    kind = FLOAT if site in low.in_memory else items[0].type
+    made: Any = arrays.allocate(low, (n,), "zeros", node, is_list=True, element=kind)
+    if kind is INT:
+        low.int_lists[made.buffer] = site
     indexing.store_all(low, made, items[0], node)
     return made
 
@@ -185,9 +188,12 @@ def make_list(low: Lowering, items: list[Abstract], node: ast.AST) -> Abstract:
             "make it an array",
         )
     shape, kind = (const(len(items)),), next(k for k in kinds if k is not None)
+    kind = FLOAT if ("float", low.site(node)) in low.in_memory else kind
     made: Any = arrays.allocate(low, shape, "empty", node, is_list=True, element=kind)
+    if kind is INT:
+        low.int_lists[made.buffer] = ("float", low.site(node))
     for k, x in enumerate(items):
-        low.b.effect("store", made.buffer, const(k), x)
+        low.b.effect("store", made.buffer, const(k), low.b.cast(x, kind))
     return made
 
 

@@ -271,8 +271,18 @@ def store(
             return
         owner = arrays.as_memory(low, owner, node)
     indexing.refuse_caller(low, owner, node)
-    places = _places(low, owner, index, node)
-    _each(low, places, value, node, arrays.put)
+    index = _apart(low, owner, index, node)
+    _each(low, _places(low, owner, index, node), value, node, arrays.put)
+
+
+def _apart(low: Lowering, owner: Memory, index: tuple, node: ast.AST) -> tuple:
+    """Copy indices that lie in the array that is written to."""
+    parts = []
+    for part in index:
+        mine = isinstance(part, ArrayIndex) and getattr(part.array, "buffer", None) is owner.buffer
+        copy: Any = indexing.copied(low, part.array, node) if mine else None
+        parts.append(ArrayIndex(copy) if mine else part)
+    return tuple(parts)
 
 
 def add_at(
@@ -294,6 +304,7 @@ def add_at(
         view = indexing._view(low, owner, index, node)
         _each(low, _Places(view, view.shape, lambda at: at), value, node, add)
         return
+    index = _apart(low, owner, index, node)
     _each(low, _places(low, owner, index, node), value, node, add)
 
 

@@ -475,7 +475,7 @@ def accumulate(
     if not isinstance(owner, Memory) or not is_scalar(change) or not owner.writable:
         return False
     view = _view(low, owner, index, node)
-    if view.shape != () or view.buffer.type.element is BOOL:
+    if view.shape != () or view.buffer.type.element is BOOL or view.buffer in low.int_lists:
         return False
     term = fitted(low, change, view.buffer.type.element)
     term = low.b.neg(term) if minus else term

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Generator", "comprehension", "consumed"]
 
 _serial = count(1)
-_MOST_LISTED = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,8 @@ def comprehension(low: Lowering, node: Any) -> Abstract:
 
     with _scope(low, node.generators):
         first = arrays.settled(low, low.evaluate(node.generators[0].iter), node)
-        found = None if _is_unknown(first) else _listed(low, node, first)
+        long = _is_unknown(first) or language.is_long(first)
+        found = None if long else _listed(low, node, first)
         if found is None:
             return _collected(low, node, first)
     return make_list(low, found, node)
@@ -63,7 +63,7 @@ def _is_unknown(value: Abstract) -> bool:
     if isinstance(value, RangeOf):
         parts = (value.start, value.stop, value.step)
         return not all(isinstance(p, Const) for p in parts)
-    return isinstance(value, Rows)
+    return isinstance(value, Rows) and any(map(_is_unknown, value.sources))
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from sciad.compiler.chunks import FEWEST, WIDTH, WIDTH_CURVED
-from sciad.compiler.nodes import Call, int64, row, split_of
+from sciad.compiler.nodes import Call, int64, split_of
+from sciad.compiler.nodes import row as flat
 from sciad.compiler.program import SCALAR, Program
 
 __all__ = ["hessian", "jacobian"]
@@ -40,7 +41,7 @@ class _Arguments:
             else:
                 lengths.extend(arg.shape)
                 self.place.append((len(self.buffers) + 1, None))
-                self.buffers.append(arg if kind == 1 and arg.flags.carray else row(arg))
+                self.buffers.append(arg if kind == 1 and arg.flags.carray else flat(arg))
         self.active = [np.array(self.floats, float), *self.buffers]
         self.given = (self.active[0], int64(lengths, self.integers), *self.buffers)
 

@@ -51,8 +51,12 @@ def element_type(low: Lowering, value: Abstract) -> ScalarType:
     if isinstance(value, Memory):
         return value.buffer.type.element
     assert isinstance(value, Elements)
+    if value.kind is not None:
+        return value.kind
+    known = all(isinstance(n, Const) and n.value for n in value.shape)
+    place = [const(0) if known else Value("i", INT) for _ in value.shape]
     with low.b.inside(Region()):
-        return value.at(tuple(Value("i", INT) for _ in value.shape)).type
+        return value.at(tuple(place)).type
 
 
 def fitted(low: Lowering, x: Operand, kind: ScalarType) -> Operand:

@@ -113,6 +113,7 @@ class Lowering:
         self.updated: dict[int, Any] = {}  # number of a leaf -> the copy that is written to
         self.pools: dict[Value, tuple[Operand, int, object]] = {}  # slot length, slots, demand
         self.whole: dict[Value, Memory] = {}
+        self.int_lists: dict[Value, tuple] = {}
         self.site_prefix: tuple = ()
         self.home = ""
         self.running: list[Value] = []  # indices of the loops around

@@ -200,6 +200,8 @@ def _inner(low, args, named, node) -> Abstract:
         multiply = lambda a, b: arithmetic(low, "mul", a, b, node)
         return whole.elementwise(low, multiply, [x, y], node)
     y = arrays.settled(low, y, node)
+    if len(arrays.shape_of(low, y, node)) > 2:
+        low.refuse("np.inner with an array of more than two dimensions", node, "use @")
     if len(arrays.shape_of(low, y, node)) == 2:
         from sciad.compiler.shaping import FUNCTIONS as shaping
 
@@ -223,6 +225,48 @@ def _cross(low, args, named, node) -> Abstract:
         items.append(arithmetic(low, "sub", first, second, node))
     kind = max((x.type for x in items), key=lambda k: k.rank)
     return arrays.listed(low, items, (3,), node, kind)
+
+
+def _trapezoid(low, args, named, node) -> Abstract:
+    """np.trapezoid of a vector."""
+    given = bound(low, "y x dx", args, named, node)
+    y = whole.elements(low, _table(low, given["y"], node), node)
+    x = whole.elements(low, _table(low, given["x"], node), node) if "x" in given else None
+    if x is not None:
+        whole._fits(low, x.shape[0], y.shape[0], node)
+    width = low.as_scalar(given.get("dx", const(1.0)), node)
+    after = lambda at: (arrays.plus(low, at[0], _ONE),)
+
+    def part(at: Indices) -> Operand:
+        step = width if x is None else low.b.sub(x.at(after(at)), x.at(at))
+        return low.b.div(low.b.mul(step, low.b.add(y.at(after(at)), y.at(at))), const(2.0))
+
+    n = low.b.maximum(arrays.plus(low, y.shape[0], const(-1)), _ZERO)
+    return whole.reduced(low, Elements((n,), part), low.b.add, const(0.0), node)
+
+
+def _average(low, args, named, node) -> Abstract:
+    """np.average of a vector."""
+    from sciad.compiler.reductions import FUNCTIONS as reductions
+
+    given = bound(low, "a weights", args, named, node)
+    if "weights" not in given:
+        return reductions[np.mean](low, [given["a"]], {}, node)
+    weights = _table(low, given["weights"], node)
+    total = whole.product(low, _table(low, given["a"], node), weights, node)
+    return low.b.div(total, reductions[np.sum](low, [weights], {}, node))
+
+
+def _take(low, args, named, node) -> Abstract:
+    given = bound(low, "a indices axis", args, named, node)
+    value = arrays.settled(low, whole.from_items(low, given["a"], node), node)
+    ndim = len(arrays.shape_of(low, value, node))
+    if "axis" not in given and ndim != 1:
+        low.refuse("np.take without axis=", node, "give the axis, or ravel the array")
+    axis = axis_of(low, given.get("axis", _ZERO), ndim, node)
+    every = indexing.Slice(None, None, None)
+    part = indexing.index_part(low, given["indices"], node)
+    return indexing.item(low, value, (*[every] * axis, part), node)
 
 
 # -- searching and sorting -----------------------------------------------------------------------
@@ -277,6 +321,50 @@ def _interp(low, args, named, node) -> Abstract:
         return low.b.cast(low.as_scalar(_inlined(low, "interp", [x, xp, fp], node), node), FLOAT)
 
     return whole.elementwise(low, find, [given["x"]], node)
+
+
+def _bincount(low, args, named, node) -> Abstract:
+    given = bound(low, "x weights minlength", args, named, node)
+    known = whole.elements(low, _table(low, given["x"], node), node)
+    if element_type(low, known) is not INT:
+        low.refuse("np.bincount of something other than integers", node, "use .astype(int)")
+    lowest = whole.reduced(low, known, low.b.minimum, _ZERO, node)
+    message = "np.bincount of negative integers"
+    low.check(low.b.compare("ge", lowest, _ZERO), "ValueError", message, node)
+    highest = whole.reduced(low, known, low.b.maximum, const(-1), node)
+    least = low.as_scalar(given.get("minlength", _ZERO), node)
+    n = low.b.maximum(arrays.plus(low, highest, _ONE), least)
+    weights = whole.elements(low, given["weights"], node) if "weights" in given else None
+    if weights is not None:
+        whole._fits(low, weights.shape[0], known.shape[0], node)
+    kind = INT if weights is None else FLOAT
+    made: Any = arrays.allocate(low, (n,), "zeros", node, element=kind)
+    if isinstance(made, StaticArray):
+        made = arrays.as_memory(low, made, node)
+
+    def count(at: Indices) -> None:
+        x = low.b.cast(_ONE if weights is None else weights.at(at), kind)
+        low.b.effect("accum", made.buffer, known.at(at), x)
+
+    arrays.over(low, known.shape, count)
+    return made
+
+
+def _broadcast_to(low, args, named, node) -> Abstract:
+    given = bound(low, "array shape", args, named, node)
+    value = given["array"]
+    value = value if is_scalar(value) else whole.from_items(low, value, node)
+    shape = calls._shape_argument(low, given["shape"], node)
+    return _settle(low, shape, whole.element_of(low, value, shape, node), node)
+
+
+def _python_round(low, args, named, node) -> Abstract:
+    """round(x), an integer; with decimals Python and NumPy round differently."""
+    given = bound(low, "number", args, named, node)
+    x = low.as_scalar(given["number"], node)
+    if x.type is not FLOAT:
+        return low.b.together(x)[0]
+    return to_int(low, low.b.pure("call", x, attr=("np", "rint")), node)
 
 
 # -- in place ------------------------------------------------------------------------------------
@@ -361,12 +449,17 @@ FUNCTIONS: dict[Any, Callable] = {
     np.divmod: _divmod,
     np.outer: _outer,
     np.inner: _inner,
-    np.vdot: _inner,
     np.cross: _cross,
+    np.trapezoid: _trapezoid,
+    np.average: _average,
+    np.take: _take,
     np.argsort: _argsort,
     np.sort: _sort,
     np.searchsorted: _searchsorted,
     np.interp: _interp,
+    np.bincount: _bincount,
+    np.broadcast_to: _broadcast_to,
+    round: _python_round,
     np.copyto: _copyto,
     np.sign: _sign,
     np.maximum: _of_integers("gt", np.maximum),

@@ -114,7 +114,7 @@ def _reshaped(low: Lowering, value: Any, sizes: list[Operand], node: ast.AST) ->
 
 def _reshaped_cells(
     low: Lowering, value: StaticArray, shape: tuple[int, ...], node: ast.AST
-) -> StaticArray:
+) -> StaticArray | Memory:
     """Reshape a small array: a view where NumPy makes one, else a copy."""
     index = value.index.reshape(shape)
     if np.shares_memory(index, value.index) or not index.size:

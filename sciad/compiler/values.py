@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler.ir import FLOAT, Const, Operand, Value
+from sciad.compiler.ir import FLOAT, Const, Operand, ScalarType, Value
 
 __all__ = [
     "Abstract",
@@ -162,10 +162,14 @@ class Memory:
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """An elementwise expression of known shape; `at(indices)` emits one element."""
+    """An elementwise expression of known shape; `at(indices)` emits one element.
+
+    `kind` is the type of the elements where it is known beforehand.
+    """
 
     shape: tuple[Operand, ...]
     at: Callable[[tuple[Operand, ...]], Operand]
+    kind: ScalarType | None = None
 
 
 @dataclass(frozen=True, eq=False)

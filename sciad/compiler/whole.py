@@ -62,9 +62,11 @@ def elements(low: Lowering, value: Abstract, node: ast.AST) -> Elements:
         value = from_items(low, value, node)
     if isinstance(value, StaticArray):
         shape = tuple(const(n) for n in value.shape)
-        return Elements(shape, lambda at: _static_element(low, value, at, node))
+        kind = value.cells.element
+        return Elements(shape, lambda at: _static_element(low, value, at, node), kind)
     if isinstance(value, Memory):
-        return Elements(value.shape, lambda at: arrays.load(low, value, at))
+        kind = value.buffer.type.element
+        return Elements(value.shape, lambda at: arrays.load(low, value, at), kind)
     from sciad.compiler.lower import describe
 
     hint = "use int64, bool or float64" if isinstance(value, Object) else None
@@ -226,12 +228,14 @@ def accumulated(low: Lowering, n: Operand, start: Operand, step) -> Value:
 
 # -- products -----------------------------------------------------------------------------------
 def product(low: Lowering, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
-    """Multiply one- and two-dimensional arrays, as @ does."""
+    """Multiply arrays of up to three dimensions, as @ does."""
     x = elements(low, arrays.settled(low, a, node), node)
     y = elements(low, arrays.settled(low, b, node), node)
     ranks = len(x.shape), len(y.shape)
-    if not all(1 <= r <= 2 for r in ranks):
-        low.refuse("@ is compiled for one- and two-dimensional arrays", node)
+    if min(ranks) == 0:
+        low.refuse("@ of a number", node, "use *")
+    if max(ranks) > 2:
+        return _batched(low, x, y, node)
     inner = x.shape[-1]
     n, m = (inner, _ONE) if y.shape[0] == _ONE else (y.shape[0], inner)
     _fits(low, n, m, node)  # a product does not stretch a length of 1
@@ -253,6 +257,36 @@ def product(low: Lowering, a: Abstract, b: Abstract, node: ast.AST) -> Abstract:
     if not outer:
         return element(())
     return arrays.settled(low, Elements(outer, element), node)
+
+
+def _batched(low: Lowering, x: Elements, y: Elements, node: ast.AST) -> Abstract:
+    """Matrix products for each place along the leading axes."""
+    lone = len(x.shape) == 1, len(y.shape) == 1
+    lead = _broadcast(low, [x.shape[:-2], y.shape[:-2]], node) if not any(lone) else ()
+    lead = lead or (y.shape[:-2] if lone[0] else x.shape[:-2])
+    x = x if lone[0] else _stretched(low, x, lead, node)
+    y = y if lone[1] else _stretched(low, y, lead, node)
+    depth = y.shape[-1] if lone[1] else y.shape[-2]
+    _fits(low, depth, x.shape[-1], node)
+    shape = (*lead, *(() if lone[0] else x.shape[-2:-1]), *(() if lone[1] else y.shape[-1:]))
+
+    def at(place: Indices) -> Operand:
+        batch, rest = place[: len(lead)], list(place[len(lead) :])
+        left = lambda k: x.at((k,) if lone[0] else (*batch, rest[0], k))
+        right = lambda k: y.at((k,) if lone[1] else (*batch, k, rest[-1]))
+        add, mul = (_operator(low, code, node) for code in ("add", "mul"))
+        zero = low.b.cast(const(0), max(kinds, key=lambda t: t.rank))
+        step = lambda k, total: add(total, mul(left(k), right(k)))
+        return accumulated(low, x.shape[-1], zero, step)
+
+    kinds = [element_type(low, x), element_type(low, y), INT]
+    return arrays.settled(low, Elements(shape, at), node)
+
+
+def _stretched(low: Lowering, x: Elements, lead: Indices, node: ast.AST) -> Elements:
+    """Give an array of matrices the leading axes `lead`."""
+    shape = (*lead, *x.shape[-2:])
+    return Elements(shape, element_of(low, x, shape, node))
 
 
 def _operator(low: Lowering, code: str, node: ast.AST) -> Callable[[Operand, Operand], Operand]:

@@ -51,6 +51,10 @@ class RightSide:
     @cached_property
     def treedef(self) -> TreeDef:
         """Structure of ``(args, captured(function))``; the same for trees that `scan` alike."""
+        first = self.structure[0] if type(self.structure) is tuple and self.structure else None
+        if type(first) is TreeDef:  # its constants are this model's own objects
+            self._check_unchanged()
+            return first
         found = _treedefs.get(self.structure)
         if found is None:
             self._check_unchanged()

@@ -47,6 +47,20 @@ PROGRAMS = {
     "differences": lambda A: (np.diff(A), np.diff(A, axis=0), np.diff(A[0], 2)),
     "outer": lambda A: (np.outer(A[0], A[1]), np.inner(A[0], A[1]), np.inner(A, A)),
     "matmul": lambda A: (A @ A.T, A @ A[0], A[:, 0] @ A, np.dot(A, A.T), A[0].dot(A[1])),
+    "weighted": lambda A: (
+        np.trapezoid(A[0], A[1]),
+        np.trapezoid(A[0], dx=0.1),
+        np.average(A[0], weights=A[1] ** 2),
+        np.take(A, [1, 2], axis=1),
+        np.take(A[0], np.array([0, 0])),
+    ),
+    "counted": lambda A: (
+        np.bincount(np.array([0, 2, 2, 1]), weights=A[0]),
+        np.bincount(np.argsort(A[1]), minlength=6) * A[0, 0],
+        np.broadcast_to(A[0], (2, 4)) * 1.0,
+        round(A[0, 1] * 7.0) * A[1],
+    ),
+    "others": lambda A: (np.cbrt(A), np.fmax(A, A[0]), np.fmin(A, 0.1)),
     "cross": lambda A: np.cross(A[:, 0], A[:, 1]),
     "clipped": lambda A: (np.clip(A, -0.5, 0.5), A.clip(0.1, None), np.clip(A, A[0] - 1, 2.0)),
     "rounded": lambda A: (np.round(A * 10) * A, np.floor(A) * A, A.round(1) + A, np.ceil(A) + A),
@@ -182,7 +196,21 @@ def in_place(A):
     return y, z
 
 
-EXTRA = {f.__name__: f for f in (loops_over_arrays, generators, in_place)}
+def views_and_copies(A):
+    y = A[0].copy()
+    z = y[::2].reshape(2, 1)
+    z[1] = A[1, 1]
+    copy = np.array([[A[0, 0], A[0, 1]], [A[1, 0], A[1, 1]]])
+    turned = copy.T.reshape(-1)
+    turned[1] = 7.0 * A[2, 2]
+    flat = copy.reshape(4)
+    flat[2] = A[2, 3]
+    back = y[::-1].reshape(2, 2)
+    back[0, 0] *= 3.0
+    return y, copy, turned, 2.0 * y + np.add(y, 1.0, out=y), y
+
+
+EXTRA = {f.__name__: f for f in (loops_over_arrays, generators, in_place, views_and_copies)}
 
 
 def _flat(found):
@@ -236,8 +264,90 @@ def test_arrays_of_known_shape(name, in_interpreter):
     _agree(rebuilt, A.ravel())
 
 
+def products(C):
+    left, right = C @ C[0].T, C[0] @ C.transpose(0, 2, 1)
+    return left, right, C @ C.transpose(0, 2, 1), C @ C[0, 0], C[0, :, 0] @ C, np.matmul(C, C[1].T)
+
+
+def numbered(n):
+    return n[None] @ n.T, np.stack([n, n]) @ np.arange(3)
+
+
 def test_three_dimensions(in_interpreter):
     _agree(three_dimensions, C)
+    _agree(products, C)
+    for one, other in zip(jit(numbered)(N), numbered(N), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def written_while_read(A):
+    small, items, j = np.array([A[0, 0], A[0, 1], A[0, 2]]), [A[1, 0], 2.0], np.argsort(A[0])
+    s = 0.0
+    for k, (a, b) in enumerate(zip(small, A[1], strict=False)):
+        s += a * b
+        small[2] = s * (k + 1)
+    for a, b in zip(items, A[2], strict=False):
+        s += a * b
+        items[1] = s
+    j[j] = np.arange(A.shape[1])[::-1]
+    return s * A[0][j]
+
+
+def small_and_written(v):
+    y, z = v * 1.0, [v[0], v[1], v[2]]
+    s = 0.0
+    for a in y:
+        y[2] = a * 2.0 + s
+        s += a
+    for k, a in enumerate(y):
+        y[3] = a + k
+        s += a * k
+    for a, b in zip(z, y, strict=False):
+        z[2] = a * b
+        s += b - a
+    for a in z:
+        z[1] = s * a
+        s += a
+    return s * v
+
+
+def test_arrays_that_a_loop_runs_over_are_written_to(in_interpreter):
+    _agree(written_while_read, A)
+    _agree(small_and_written, A[0])
+    _agree(lambda v: small_and_written(np.array([v[0], v[1], v[2], v[3]])), A[0])
+    i = np.array([2, 0, 3, 1])
+
+    def turned(x, i):
+        i = i.copy()
+        i[i] = i[::-1]
+        i[i] += 1
+        return x * i
+
+    np.testing.assert_array_equal(jit(turned)(A[0], i), turned(A[0], i))
+
+
+def lists_of_numbers(x):
+    out, count = [0] * 4, [0, 0, 0]
+    for k in range(4):
+        out[k] = x[k] * k
+        count[k % 2] += 1
+    out[1] += x[0]
+    total = [0] * len(x)
+    for k in range(len(x)):
+        total[k] += x[k] * count[k % 3]
+    return sum(out) + count[0] * x[1] + total[2] + sum(total)
+
+
+def test_lists_take_what_is_put_in(in_interpreter):
+    _agree(lists_of_numbers, A[0])
+
+
+name = 2.5
+
+
+def test_names_in_generators_are_their_own(in_interpreter):
+    program = lambda x: sum(name * x[0] for name in x) + name * x[1]
+    _agree(program, A[0])
 
 
 TIES = [
@@ -318,6 +428,7 @@ REFUSED = {
     "integer constant": lambda x: np.sum(x, axis=int(x[0, 0])),
     "with where=": lambda x: np.sum(x, where=x > 0),
     "norm": lambda x: np.linalg.norm(x, 2),
+    "use @": lambda x: np.dot(x, np.stack([x.T, x.T])),
     "do not fit": lambda x: np.ones(6).reshape(4, 2),
 }
 
@@ -333,6 +444,7 @@ ERRORS = [
     (lambda x, y: np.concatenate([y[:1], np.ones((1, 2))]), ValueError),
     (lambda x, y: y.reshape(5, -1), ValueError),
     (lambda x, y: x[0], IndexError),
+    (lambda x, y: np.bincount(np.argsort(y[0]) - 1), ValueError),
     (lambda x, y: max(x), ValueError),
     (lambda x, y: min(a for a in x), ValueError),
     (lambda x, y: np.interp(0.1, y[0], y[1, 1:]), ValueError),
