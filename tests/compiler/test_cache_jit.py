@@ -125,9 +125,9 @@ def test_truncated_files_are_made_again(warm, tmp_path, what):
     assert files
     for file in files:
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    finish(start(warm, directory))
-    again = finish(start(warm, directory))
-    assert (again["lowered"], again["compiled"]) == (0, 0)
+    found = finish(start(warm, directory))
+    assert (found["lowered"] > 0) == (what in ("*.json", "*.py"))
+    assert found["compiled"] > 0 or "__pycache__" not in what
 
 
 def test_missing_files_are_made_again(warm, tmp_path):
