@@ -88,7 +88,7 @@ def jacobian(
         raise InputError(f"jacobian: chunk must be a positive int, not {chunk!r}")
     if sparse:
         check_plain("jacobian", has_aux=has_aux, holomorphic=holomorphic, chunk=chunk)
-        return sparse_maker("jacobian")(fun, argnums)
+        return sparse_maker("jacobian")(fun, argnums, mode)
 
     @functools.wraps(fun)
     def matrix(*args: Any, **kwargs: Any) -> Any:
