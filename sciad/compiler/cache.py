@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import hashlib
 import importlib.util
 import json
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,8 @@ __all__ = [
     "write",
 ]
 
+#: Objects between two collections while machine code is loaded or made.
+_MANY = 50_000
 _lock = threading.RLock()
 _modules: dict[Path, types.ModuleType] = {}
 _fallback: list[Path] = []
@@ -152,7 +156,7 @@ def load(path: Path) -> types.ModuleType:
 
     A damaged entry of Numba's cache is thrown away and made again.
     """
-    with _lock:
+    with _lock, _few_collections():
         if path not in _modules:
             try:
                 _modules[path] = _execute(path)
@@ -161,6 +165,18 @@ def load(path: Path) -> types.ModuleType:
                     file.unlink(missing_ok=True)
                 _modules[path] = _execute(path)
         return _modules[path]
+
+
+@contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let Python look for garbage less often: Numba makes many objects that stay."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(before[0], _MANY), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _execute(path: Path) -> types.ModuleType:

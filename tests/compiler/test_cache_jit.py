@@ -1,5 +1,6 @@
 """The cache as a jitted gradient uses it: second process, truncation, concurrency, no home."""
 
+import gc
 import json
 import os
 import shutil
@@ -201,3 +202,15 @@ def test_clearing_forgets_what_is_on_disk(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.py"))
     assert f(2.0) == 6.0
     assert list(tmp_path.rglob("*.py"))
+
+
+@pytest.mark.parametrize("text", ["import gc\nA = gc.get_threshold()\n", "raise ValueError\n"])
+def test_python_collects_garbage_afterwards_as_before(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCIAD_CACHE_DIR", str(tmp_path))
+    before = gc.get_threshold()
+    try:
+        inside = cache.load(cache.write("f", text)).A
+    except ValueError:
+        inside = None
+    assert gc.get_threshold() == before
+    assert inside is None or inside[0] > before[0]
