@@ -25,7 +25,7 @@ def step(x, k):
 @sciad.jit
 def loss(x, k):
     y = x[0]
-    for i in range(30):
+    for i in range(40):
         y = step(y, k) * x[1]
     return y
 """
@@ -96,7 +96,7 @@ def finish(process):
 
 def expected():
     y, slope = 0.5, np.array([1.0, 0.0])
-    for _ in range(30):
+    for _ in range(40):
         s = y + 0.1 * np.sin(1.3 * y)
         slope = slope * (1.0 + 0.13 * np.cos(1.3 * y)) * 0.99 + np.array([0.0, s])
         y = s * 0.99
