@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import hashlib
 import importlib.util
 import json
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,8 @@ __all__ = [
     "write",
 ]
 
+#: Objects between two collections while machine code is loaded or made.
+_MANY = 50_000
 _lock = threading.RLock()
 _modules: dict[Path, types.ModuleType] = {}
 _fallback: list[Path] = []
@@ -153,7 +157,7 @@ def load(path: Path) -> types.ModuleType:
 
     A damaged entry of Numba's cache is thrown away and made again.
     """
-    with _lock:
+    with _lock, _few_collections():
         if path not in _modules:
             try:
                 _modules[path] = _execute(path)
@@ -174,6 +178,18 @@ def discard(path: Path) -> None:
         _modules.pop(path, None)
         path.unlink(missing_ok=True)
         _without_machine_code(path)
+
+
+@contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let Python look for garbage less often: Numba makes many objects that stay."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(before[0], _MANY), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _execute(path: Path) -> types.ModuleType:

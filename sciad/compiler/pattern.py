@@ -20,6 +20,8 @@ __all__ = ["hessian_pattern", "jacobian_pattern"]
 
 #: Columns that are followed at once; the sets of a run have so many members at most.
 _BLOCK = 16384
+#: So many members are found faster one by one.
+_FEW = 16
 
 
 def jacobian_pattern(made: Call, moved: list[int]) -> Any:
@@ -137,20 +139,26 @@ def _matrix(blocks: list[list[int]], width: int) -> Any:
     """Write sets of rows, in blocks of columns, as a sparse matrix."""
     from scipy.sparse import csr_array
 
-    indptr, indices = [0], []
+    indptr, columns = [0], []
     for parts in zip(*blocks, strict=True):
         for number, members in enumerate(parts):
-            indices.append(_members(members) + number * _BLOCK)
-        indptr.append(indptr[-1] + sum(len(part) for part in indices[-len(parts) :]))
-    columns = np.concatenate(indices) if indices else np.zeros(0, dtype=np.int64)
+            if members:
+                columns += [number * _BLOCK + k for k in _members(members)]
+        indptr.append(len(columns))
     data = np.ones(len(columns), dtype=bool)
-    return csr_array((data, columns, np.array(indptr)), shape=(len(indptr) - 1, width))
+    return csr_array(
+        (data, np.array(columns, dtype=np.int64), np.array(indptr)), shape=(len(indptr) - 1, width)
+    )
 
 
-def _members(members: int) -> np.ndarray:
+def _members(members: int) -> list[int]:
     """Numbers of the bits that are set."""
-    raw = np.frombuffer(members.to_bytes((members.bit_length() + 7) // 8, "little"), np.uint8)
-    places = np.flatnonzero(raw)
-    bits = np.unpackbits(raw[places], bitorder="little").reshape(-1, 8)
-    byte, bit = np.nonzero(bits)
-    return places[byte] * 8 + bit
+    if members.bit_count() > _FEW:
+        raw = np.frombuffer(members.to_bytes(_BLOCK // 8 + 1, "little"), np.uint8)
+        return np.flatnonzero(np.unpackbits(raw, bitorder="little")).tolist()
+    found = []
+    while members:
+        lowest = members & -members
+        found.append(lowest.bit_length() - 1)
+        members ^= lowest
+    return found

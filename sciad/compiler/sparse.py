@@ -174,25 +174,28 @@ def _jit(fun: Callable[..., Any]) -> JitFunction:
         return jit(fun)
 
 
-def _sparsity(point: _Point, what: str) -> Sparsity:
+def _sparsity(point: _Point, what: str, mode: str = "auto") -> Sparsity:
     sizes = tuple(point.call.shapes), tuple(point.call.integers.tolist())
-    key = (what, tuple(point.moved), sizes)
+    key = (what, mode, tuple(point.moved), sizes)
     known = _known.setdefault(point.program, {})
     if key not in known:
-        make = _of_jacobian if what == "jacobian" else _of_hessian
         try:
-            known[key] = make(point.call, point.moved)
+            if what == "jacobian":
+                known[key] = _of_jacobian(point.call, point.moved, mode)
+            else:
+                known[key] = _of_hessian(point.call, point.moved)
         except Left:
             point.call.value()  # raises what the program raises
             raise
     return known[key]
 
 
-def _of_jacobian(call: Call, moved: list[int]) -> Sparsity:
+def _of_jacobian(call: Call, moved: list[int], mode: str) -> Sparsity:
     pattern = jacobian_pattern(call, moved)
-    groups, mode = column_colours(pattern), "forward"
-    if groups.max(initial=0) > 0:
-        by_rows = column_colours(pattern.T)
+    groups = column_colours(pattern.T if mode == "reverse" else pattern)
+    if mode == "auto":
+        mode = "forward"
+        by_rows = column_colours(pattern.T) if groups.max(initial=0) > 0 else groups
         if by_rows.max(initial=0) < groups.max(initial=0):
             groups, mode = by_rows, "reverse"
     rows, columns = _entries(pattern)
@@ -253,7 +256,9 @@ def _checked(matrix: Any, product: Callable[[np.ndarray], np.ndarray], name: str
     return matrix
 
 
-def sparse_jacobian(fun: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
+def sparse_jacobian(
+    fun: Callable[..., Any], argnums: ArgNums = 0, mode: str = "auto"
+) -> Callable[..., Any]:
     """Make a function that computes a Jacobian as a sparse matrix; see `sciad.jacobian`."""
     check_request(fun, argnums, "jacobian")
     function = _jit(fun)
@@ -261,7 +266,7 @@ def sparse_jacobian(fun: Callable[..., Any], argnums: ArgNums = 0) -> Callable[.
     @functools.wraps(function.__wrapped__)
     def matrix(*args: Any, **kwargs: Any) -> Any:
         point = _Point(function, args, kwargs, argnums)
-        known = _sparsity(point, "jacobian")
+        known = _sparsity(point, "jacobian", mode)
         product = point.vjp if known.mode == "reverse" else point.jvp
         whole = _checked(_evaluated(known, product), point.jvp, name_of(fun))
         return _columns(point, whole)

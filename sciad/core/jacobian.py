@@ -90,7 +90,7 @@ def jacobian(
         raise InputError(f"jacobian: chunk must be a positive int, not {chunk!r}")
     if sparse:
         check_plain("jacobian", has_aux=has_aux, holomorphic=holomorphic, chunk=chunk)
-        return sparse_maker("jacobian")(fun, argnums)
+        return sparse_maker("jacobian")(fun, argnums, mode)
 
     quick = None if has_aux or holomorphic or chunk else compiled_derivative(fun)
 

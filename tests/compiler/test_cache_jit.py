@@ -1,5 +1,6 @@
 """The cache as a jitted gradient uses it: second process, truncation, concurrency, no home."""
 
+import gc
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ def step(x, k):
 @sciad.jit
 def loss(x, k):
     y = x[0]
-    for i in range(30):
+    for i in range(40):
         y = step(y, k) * x[1]
     return y
 """
@@ -95,7 +96,7 @@ def finish(process):
 
 def expected():
     y, slope = 0.5, np.array([1.0, 0.0])
-    for _ in range(30):
+    for _ in range(40):
         s = y + 0.1 * np.sin(1.3 * y)
         slope = slope * (1.0 + 0.13 * np.cos(1.3 * y)) * 0.99 + np.array([0.0, s])
         y = s * 0.99
@@ -125,9 +126,9 @@ def test_truncated_files_are_made_again(warm, tmp_path, what):
     assert files
     for file in files:
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    finish(start(warm, directory))
-    again = finish(start(warm, directory))
-    assert (again["lowered"], again["compiled"]) == (0, 0)
+    found = finish(start(warm, directory))
+    assert (found["lowered"] > 0) == (what in ("*.json", "*.py"))
+    assert found["compiled"] > 0 or "__pycache__" not in what
 
 
 def test_missing_files_are_made_again(warm, tmp_path):
@@ -201,3 +202,15 @@ def test_clearing_forgets_what_is_on_disk(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.py"))
     assert f(2.0) == 6.0
     assert list(tmp_path.rglob("*.py"))
+
+
+@pytest.mark.parametrize("text", ["import gc\nA = gc.get_threshold()\n", "raise ValueError\n"])
+def test_python_collects_garbage_afterwards_as_before(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCIAD_CACHE_DIR", str(tmp_path))
+    before = gc.get_threshold()
+    try:
+        inside = cache.load(cache.write("f", text)).A
+    except ValueError:
+        inside = None
+    assert gc.get_threshold() == before
+    assert inside is None or inside[0] > before[0]

@@ -407,6 +407,24 @@ def test_a_dense_column_is_computed_forwards():
     assert (known.mode, known.colours) == ("forward", 2)
 
 
+def test_a_number_has_one_row():
+    assert check_jacobian(hub, np.linspace(0.1, 1.0, 8)).mode == "reverse"
+
+
+@pytest.mark.parametrize(("mode", "runs"), [("forward", 8), ("reverse", 2), ("fwd", 8)])
+def test_the_mode_can_be_chosen(mode, runs, monkeypatch):
+    kinds = []
+    before = Call.run
+    monkeypatch.setattr(
+        Call, "run", lambda self, kind, *a: kinds.append(kind) or before(self, kind, *a)
+    )
+    x = np.linspace(0.1, 1.0, 8)
+    found = sciad.jacobian(dense_row, mode=mode, sparse=True)(x)
+    np.testing.assert_allclose(found.toarray(), sciad.jacobian(dense_row)(x), rtol=1e-13)
+    expected = "vjp" if mode == "reverse" else "jvp"
+    assert kinds.count(expected) == runs + (expected == "jvp")  # one more for the check
+
+
 def constant(x):
     return np.zeros(3)
 
