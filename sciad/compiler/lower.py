@@ -22,7 +22,17 @@ import numpy as np
 from sciad.compiler import expressions, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
-from sciad.compiler.ir import FLOAT, Const, Failure, Location, Operand, ScalarType, Value, const
+from sciad.compiler.ir import (
+    FLOAT,
+    Const,
+    Failure,
+    Location,
+    Operand,
+    Region,
+    ScalarType,
+    Value,
+    const,
+)
 from sciad.compiler.merge import UNSET
 from sciad.compiler.normal import RETURNED, VALUE, normalise
 from sciad.compiler.values import (
@@ -96,6 +106,7 @@ class Lowering:
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
+        self.checked: dict[Value, Region] = {}  # indices, known to be small in the same region
         self.whole: dict[Value, Memory] = {}
         self.site_prefix: tuple = ()
         self.home = ""
