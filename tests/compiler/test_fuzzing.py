@@ -358,3 +358,19 @@ def test_the_writer_uses_the_whole_language():
     text = "".join(Writer(seed).text() for seed in range(CHUNK))
     words = ["while", "break", "continue", "elif", "np.where", "[::-1]", "scaled(", "pair(", "//"]
     assert [w for w in words if w not in text] == []
+
+
+def test_a_name_that_has_a_value_only_as_long_as_little_is_carried():
+    """Program 331, made small: the inner loop runs once, then as often as `c` says."""
+
+    @sciad.jit
+    def program(x, n):
+        c, d = 1, n
+        for _ in range(1, 40):
+            for i in range(c % 4):
+                c, d = d, (c + c + i) % 9
+            x = 0.5 * x + 0.1 * c
+        return x
+
+    assert program(0.3, 5) == pytest.approx(program.__wrapped__(0.3, 5), rel=1e-14)
+    assert sciad.grad(program)(0.3, 5) == pytest.approx(0.5**39, rel=1e-12)
