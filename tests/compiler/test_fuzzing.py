@@ -158,7 +158,7 @@ class Writer:
         if self.depth < 4:
             kinds += ["if", "if", "for", "for", "while"]
         if in_loop:
-            kinds += ["jump"]
+            kinds += ["jump"] * 3
         getattr(self, f"_{r.choice(kinds)}")()
 
     def bounded(self):
