@@ -6,27 +6,22 @@ For each program of `programs/compiled.py`
   compiled.py`) and Hessian-vector product as ratios; all as compiled code calls them, with zeroing
   of the gradient's memory and the value computed too;
 - what the user's call `sciad.value_and_grad(f)(...)` adds to that, in microseconds;
-- JAX's time for the same call, if it is installed;
-- the time to compile the gradient beside that of njit for the program, in one fresh process with
-  an empty cache; and what a second process waits for its first gradient.
+- JAX's time for the same call, if it is installed.
+
+`compile_times.py` is about the time to compile all that.
 
 One thread. The contestants take turns, in each round the best of some runs counts; medians over
 the rounds. Derivatives are checked against those by hand (1e-10) first, JAX's too.
 
-    python benchmarks/compiler.py [--rounds 9] [--only rk4 network] [--no-compile-times]
+    python benchmarks/compiler.py [--rounds 9] [--only rk4 network]
 """
 
 import argparse
 import gc
 import importlib
 import inspect
-import json
-import os
 import re
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 import types
 from collections.abc import Callable
@@ -418,61 +413,12 @@ def tape_bytes(case: Case) -> int:
     return memory[0] + 8 * len(slots)
 
 
-# Compile times ----------------------------------------------------------------------------------
-
-CHILD = """
-import json, sys, time
-sys.path.insert(0, {folder!r})
-began = time.perf_counter()
-import numba
-numba.njit(lambda x: x + 1.0)(1.0)
-own = time.perf_counter() - began
-import compiler
-import sciad
-first = sciad.grad(sciad.jit(compiler.warm_up))
-first(1.0)
-found = {{}}
-for case in compiler.cases():
-    if case.name not in {names!r}:
-        continue
-    known = getattr(compiler.limits, case.program + "_primal", None)
-    primal = compiler.jitted(case.function) if known is None else numba.njit(known.py_func)
-    if {cold!r}:
-        began = time.perf_counter()
-        primal(*case.args)
-        plain = time.perf_counter() - began
-    else:
-        plain = 0.0
-    began = time.perf_counter()
-    contest = compiler.Contest(case)
-    contest.gradient().once()
-    found[case.name] = (plain, time.perf_counter() - began)
-print(json.dumps(found))
-"""
-
-
-def warm_up(x):
-    """Anything that compiles."""
-    return x * x
-
-
-def compile_times(names: list[str], cold: bool, cache: str) -> dict[str, tuple[float, float]]:
-    """Seconds that njit takes for each program, and sciad for its gradient, in a new process."""
-    script = CHILD.format(folder=os.path.dirname(__file__), names=names, cold=cold)
-    environment = {**os.environ, "SCIAD_CACHE_DIR": cache}
-    done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 # Report ---------------------------------------------------------------------------------------
 
 TARGETS = {
     "gradient/primal": (2.5, 4.0),
     "gradient/by hand": (1.1, 1.3),
     "hvp/gradient": (2.5, 4.0),
-    "compiling/njit": (3.0, 3.0),
 }
 
 
@@ -507,7 +453,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--no-compile-times", action="store_true")
     options = parser.parse_args()
     chosen = [c for c in cases() if not options.only or c.program in options.only]
     collected: dict[str, list[float]] = {name: [] for name in TARGETS}
@@ -529,8 +474,6 @@ def main() -> None:
     for case in chosen:
         if case.program == "rk4" and case.name in compiled:
             print(f"memory of the gradient of {case.name}: {tape_bytes(case)} bytes")
-    if not options.no_compile_times and compiled:
-        report_compile_times(compiled, collected)
     for name, values in collected.items():
         if values:
             median, worst = TARGETS[name]
@@ -538,19 +481,6 @@ def main() -> None:
                 f"{name}: median {statistics.median(values):.2f} (target: at most {median}),"
                 f" worst {max(values):.2f} (target: at most {worst})"
             )
-
-
-def report_compile_times(names: list[str], collected: dict[str, list[float]]) -> None:
-    with tempfile.TemporaryDirectory() as cache:
-        cold = compile_times(names, True, cache)
-        warm = compile_times(names, False, cache)
-    print(f"{'':22s} {'njit s':>8s} {'gradient s':>11s} {'ratio':>7s} {'second process s':>17s}")
-    for name, (plain, gradient) in cold.items():
-        ratio = gradient / plain
-        collected["compiling/njit"].append(ratio)
-        again = warm[name][1]
-        late = "" if again <= 0.1 else "*"
-        print(f"{name:22s} {plain:8.2f} {gradient:11.2f} {shown(ratio, 3.0)} {again:16.3f}{late}")
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def particle(w):
         return (jnp.where(flies, x + h * v, x), jnp.where(flies, v + h * force, v)), None
 
     start = jnp.array([0.0, 8.0]), jnp.array([0.75, 0.0])
-    (x, v), _ = lax.scan(step, start, None, length=2000)
+    (x, v), _ = lax.scan(step, start, None, length=4000)
     end = x[0] - x[1] / v[1] * v[0]
     return end * end
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler.nodes import Call, int64, row
+from sciad.compiler.nodes import Call, int64, numbers, row
 from sciad.core.debugging import debugged
 from sciad.core.running import Arguments
 from sciad.core.tracer import any_traced
@@ -141,13 +141,12 @@ class _Plain:
                 if self.wanted[k]:
                     bars[k] = bar = np.zeros(arg.shape)
                     flat.append(bar if kind == 1 else bar.reshape(-1))
-        numbers = np.array(floats, _FLOAT64)
         if self.numbers:
             flat.insert(0, np.zeros(len(floats)))
         code = self.code.get(both)
         if code is None:
             code = self.code[both] = self.program.compiled(self.kind[both])
-        raw = code(numbers, int64(lengths, integers), *arrays, _ONE, *flat)
+        raw = code(numbers(floats), int64(lengths, integers), *arrays, _ONE, *flat)
         status = raw[0] if both else raw
         if status:
             self.fail(args, both, int(status))

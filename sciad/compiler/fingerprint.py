@@ -17,6 +17,8 @@ from sciad.core.tree import TreeDef, flatten
 __all__ = ["Unknown", "Watch", "code_digest", "digest", "facts", "still_true", "tree_key"]
 
 
+_ABSENT = object()
+_BUILTINS = vars(builtins)
 _UNKNOWN = "known to one process only"
 
 
@@ -150,15 +152,18 @@ class Watch:
         if getattr(root, "__code__", None) is not self.code:
             return False
         try:
+            find = root.__globals__.get
             for name, value in self.near.items():
-                scope = root.__globals__
-                now = scope[name] if name in scope else vars(builtins)[name]
+                now = find(name, _ABSENT)
+                if now is _ABSENT:
+                    now = _BUILTINS[name]
                 if now is not value and not _alike(now, value):
                     return False
             for known in self.far:
                 if not self.same(root, known):
                     return False
-            return all(rule_of(name) is rule for name, rule in self.rules.items())
+            rules = self.rules.items()
+            return not rules or all(rule_of(name) is rule for name, rule in rules)
         except (KeyError, AttributeError):
             return False
 

@@ -109,7 +109,7 @@ def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operan
         if not -n.value <= k < n.value:
             low.refuse(f"index {k} is out of range for an axis of length {n.value}", node)
         return const(k % n.value)
-    place = _affine(low, index)
+    place, raw = _affine(low, index), index
     lower = _nonnegative(low, place)
     if not lower:
         if isinstance(index, Const):
@@ -123,6 +123,8 @@ def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operan
         inside += [low.b.compare("lt", index, n)] * (not upper)
         test = inside[0] if len(inside) == 1 else low.b.pure("and", *inside)
         low.check(test, "IndexError", "index is out of range", node)
+    if isinstance(raw, Value):
+        low.checked[raw] = low.b.region
     return index
 
 

@@ -30,7 +30,8 @@ def bits_of(low: Lowering, x: Operand) -> int:
     """Give a number of bits in which the magnitude of an integer fits."""
     if isinstance(x, Const):
         return int(x.value).bit_length()
-    return low.bits.get(x, 64)
+    known = low.bits.get(x, 64)
+    return min(known, LENGTH_BITS) if low.checked.get(x) is low.b.region else known
 
 
 def combined(low: Lowering, code: str, a: Operand, b: Operand, node: ast.AST) -> Operand:

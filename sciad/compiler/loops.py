@@ -363,7 +363,7 @@ def _carry(low, plan, key, old, value, attempt, base) -> bool:
 def _hand_out(low, plan, key, old, value, attempt, runs) -> bool:
     """Plan a value that only leaves the loop: a flag, a result, a name first assigned inside."""
     if not runs or key[0] != low.frame.serial or isinstance(value, Missing):
-        return False
+        return plan.handed.pop(key, None) is not None  # it had a value as long as less was carried
     with low.b.inside(Region()):
         kinds = [x.type for x in leaves(low, value, attempt.after)]
     if old is not None and old is not UNSET:

@@ -29,6 +29,7 @@ from sciad.compiler.ir import (
     Failure,
     Location,
     Operand,
+    Region,
     ScalarType,
     Value,
     const,
@@ -112,6 +113,7 @@ class Lowering:
         self.arguments: dict[Value, int] = {}  # buffer of the caller -> number of its leaf
         self.updated: dict[int, Any] = {}  # number of a leaf -> the copy that is written to
         self.pools: dict[Value, tuple[Operand, int, object]] = {}  # slot length, slots, demand
+        self.checked: dict[Value, Region] = {}  # indices, known to be small in the same region
         self.whole: dict[Value, Memory] = {}
         self.int_lists: dict[Value, tuple] = {}
         self.site_prefix: tuple = ()

@@ -26,7 +26,14 @@ from sciad.core.dispatch import call
 from sciad.core.errors import InputError, SciadError, user_location
 from sciad.core.tracer import any_traced
 
-__all__ = ["Call", "CallNode", "int64", "plain_call", "row"]
+__all__ = ["Call", "CallNode", "int64", "numbers", "plain_call", "row"]
+
+
+_NONE = np.zeros(0)
+_FEW = 6
+_MOST_KNOWN = 1000
+#: Buffers of integers as they were last given; compiled code only reads them.
+_integers: dict[tuple[int, ...], np.ndarray] = {}
 
 
 class Call:
@@ -206,7 +213,7 @@ def plain_call(program: Program, args: tuple, kinds: tuple) -> Any:
             arrays.append(arg if kind == 1 and arg.flags.carray else row(arg))
     given = integers + [n for x in tables for n in x.shape]
     more = [flat_integers(x) for x in tables]
-    raw = program.compiled("value")(np.array(floats, float), int64(lengths, given), *arrays, *more)
+    raw = program.compiled("value")(numbers(floats), int64(lengths, given), *arrays, *more)
     if raw[0]:
         leaves = [a for a, k in zip(args, kinds, strict=True) if k is float or type(k) is int]
         Call(program, leaves, [*integers, *tables]).fail("value", int(raw[0]))
@@ -223,7 +230,25 @@ def int64(lengths: list[int], integers: list[int]) -> np.ndarray:
             where=user_location(),
             hint="give it as a float",
         )
-    return np.array(lengths + integers, dtype=np.int64)
+    key = tuple(lengths + integers)
+    known = _integers.get(key)
+    if known is None:
+        if len(_integers) > _MOST_KNOWN:
+            _integers.clear()
+        known = _integers[key] = np.array(key, dtype=np.int64)
+    return known
+
+
+def numbers(floats: list[float]) -> np.ndarray:
+    """Floats of a call in one buffer."""
+    if not floats:
+        return _NONE
+    if len(floats) > _FEW:
+        return np.array(floats, float)
+    found = np.empty(len(floats))  # assignments are quicker than np.array of a short list
+    for k, x in enumerate(floats):
+        found[k] = x
+    return found
 
 
 def _count(kind: Any) -> int:

@@ -140,3 +140,31 @@ def test_huge_integers_are_not_added_before_the_loop():
         for compiled in map(jit, (forwards, strided)):
             with pytest.raises((IndexError, OverflowError)):
                 compiled(X, Y, n, shift)
+
+
+def test_an_index_that_was_in_range_is_a_small_integer():
+    @jit
+    def walk_along(x, k, n):
+        total = 0.0
+        for j in range(n):
+            total += x[k]
+            k = k - j
+        return total + k
+
+    for k, n in ((4, 5), (4, 6), (0, 3), (-1, 3), (2**62, 1), (2**62, 0)):
+        assert outcome(walk_along, X, k, n) == outcome(walk_along.__wrapped__, X, k, n)
+    assert "OverflowError" not in walk_along.source()
+
+
+def outcome_of_sums(x, k, step):
+    total = 0.0
+    if step > 0:
+        total += x[k]
+    return total + (k + k)
+
+
+def test_an_index_of_one_branch_is_not_known_after_it():
+    compiled = jit(outcome_of_sums)
+    assert compiled(X, 2, 1) == outcome_of_sums(X, 2, 1)
+    with pytest.raises(OverflowError):
+        compiled(X, 2**62 + 2**61, 0)
