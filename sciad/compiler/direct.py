@@ -48,7 +48,7 @@ class Direct:
 
     def gradient(self, args: tuple, both: bool) -> Any:
         """Gradient, or (value, gradient) if `both`; None if the eager engine has to do it."""
-        if debugged():
+        if debugged() or self.function.falls_back:
             return None
         signature = self.function.signature_of(args)
         plan = None if signature is None else self.plans.get(signature)
@@ -59,7 +59,7 @@ class Direct:
 
     def hvp(self, args: tuple, vectors: tuple) -> Any:
         """Products of the Hessian with vectors, one for each argument; None as in `gradient`."""
-        if debugged() or any_traced(flatten(vectors)[0]):
+        if debugged() or self.function.falls_back or any_traced(flatten(vectors)[0]):
             return None
         made = self.prepare(args, None, "hvp")
         return None if made is None else made.hvp(vectors)

@@ -14,7 +14,7 @@ import numpy as np
 
 from sciad.compiler.levels import levels
 from sciad.core.accelerated import is_elementwise
-from sciad.core.errors import CompileError
+from sciad.core.errors import CompileError, user_location
 from sciad.core.tracer import dtype_of, is_wrapped
 
 __all__ = ["applied", "call_dispatcher"]
@@ -33,7 +33,11 @@ def applied(function: Any) -> types.FunctionType:
         lambda x, y, z, w: function(x, y, z, w),
     ]
     if not 1 <= function.nin <= len(takes):
-        raise CompileError(f"a vectorized function of {function.nin} arguments")
+        raise CompileError(
+            f"a vectorized function of {function.nin} arguments",
+            where=user_location(),
+            hint="call it in a Python function of fewer arguments, and give that to sciad.jit",
+        )
     return takes[function.nin - 1]
 
 

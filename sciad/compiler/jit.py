@@ -159,6 +159,8 @@ class JitFunction:
         signature = _plain_signature(args)
         if signature is None or any(type(kind) is tuple for kind in signature):
             return NotImplemented
+        if self.falls_back:
+            return NotImplemented
         known = self._plain.get(signature)
         if known is None or not known.watch.holds(self.__wrapped__):
             self._program(args, {})
@@ -176,6 +178,11 @@ class JitFunction:
             if isinstance(argnums, int | tuple):
                 self._direct[argnums] = known
         return known
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether what cannot be compiled runs eagerly."""
+        return self._fallback is not None
 
     def captures(self) -> Any:
         """Collect the inputs that the function takes from its surroundings."""

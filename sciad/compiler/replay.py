@@ -204,6 +204,7 @@ class Replays:
         The sizes of arrays stay: the shadows have them too.
         """
         self.store_states(mirror)
+        results = mirror.results
         for _ in range(2):
             within = self.within(mirror)
             for region, replay in within:
@@ -211,7 +212,7 @@ class Replays:
                 allocs = [n for n in walk(replay.body) if isinstance(n, Op) and n.code == "alloc"]
                 mirror.results += tuple(n.args[0] for n in allocs if n.args[0] in replay.own)
             dead()
-            mirror.results = ()
+            mirror.results = results
             for region, replay in within:
                 mine = set(map(id, replay.body.nodes))
                 replay.body.nodes = [n for n in region.nodes if id(n) in mine]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler import jit, tape_bytes
+from sciad.compiler import jit
 from sciad.compiler.native import NativeFunction
 from sciad.core.errors import CompileError, InputError
 from sciad.core.revolve import fewest_snapshots, fewest_steps, split
@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_the_number_of_steps():
     text = jit(carried_numbers).source("vjp", 0.7, 1.3, 5)
     assert "tape_put" not in text
     for n in (10, 2000):  # the tape of one step, and nothing else
-        assert tape_bytes(jit(with_a_branch), 0.7, n) == 8
+        assert jit(with_a_branch).tape_bytes(0.7, n) == 8
 
 
 def test_the_plain_program_runs_as_it_is():

@@ -228,25 +228,25 @@ def test_right_hand_sides():
 
 
 # -- refusals ------------------------------------------------------------------------------------
-def same_array(v, n):
+def same_array(v, n):  # here
     return v if n == 0 else same_array(v, n - 1)
 
 
 def argument_comes_back(x, n):
     v = np.array([x, 2.0 * x])
     r = same_array(v, n)
-    v[0] = 5.0  # here
+    v[0] = 5.0
     return r[0] + v[0]
 
 
-def joined_array(v, n):
+def joined_array(v, n):  # here
     return v if n == 0 else joined_array(v * 2.0, n - 1)
 
 
 def result_is_written(x, n):
     v = np.array([x, 2.0 * x])
     r = joined_array(v, n)
-    r[0] = 5.0  # here
+    r[0] = 5.0
     return r[0] + v[0]
 
 
@@ -298,8 +298,8 @@ def one_or_two(x, n):
 
 
 REFUSED = [
-    (argument_comes_back, "what a recursive function returned"),
-    (result_is_written, "what a recursive function returned"),
+    (argument_comes_back, "calls itself"),
+    (result_is_written, "calls itself"),
     (two_names, "another name"),
     (new_functions, "ever new structure"),
     (returns_memory, "an array whose length is not known"),
