@@ -34,6 +34,7 @@ __all__ = [
     "arguments",
     "assign_starred",
     "assured",
+    "check_nonlocal",
     "delete",
     "desugared",
     "element",
@@ -136,6 +137,20 @@ def owner(frame: Frame, name: str) -> Frame:
     while scope is not None and name not in scope.names and not name.startswith("."):
         scope = scope.outer
     return frame if scope is None else scope
+
+
+def check_nonlocal(low: Lowering, node: ast.Nonlocal) -> None:
+    """Refuse to assign names of functions that are not compiled: nobody would see it."""
+    for name in node.names:
+        scope = low.frame.outer
+        while scope is not None and name not in scope.names:
+            scope = scope.outer
+        if scope is None:
+            low.refuse(
+                f"the nonlocal name {name!r} belongs to a function that is not compiled",
+                node,
+                "return the value, or define both functions inside the compiled one",
+            )
 
 
 def assured(low: Lowering, node: ast.Name, value: Unsure) -> Abstract:

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays, decisions, indexing, language, ranges, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
-from sciad.compiler.ir import BOOL, INT, Const, Loop, Operand, Region, ScalarType, Value, const
+from sciad.compiler.ir import (
+    BOOL,
+    FLOAT,
+    INT,
+    Const,
+    Loop,
+    Operand,
+    Region,
+    ScalarType,
+    Value,
+    const,
+)
 from sciad.compiler.merge import (
     DIFFERENT,
     FROZEN,
@@ -317,8 +328,8 @@ def _revise(low, plan, pools, attempt, base, runs, until) -> bool:
             old = None
         if isinstance(old, Unsure) and not isinstance(value, Unsure | Missing):
             value = attempt.after[key] = Unsure(value, const(True))
-        if isinstance(value, ComplexOf) and is_scalar(old) and is_scalar(value.re):
-            base[key] = as_complex(low, old)  # complex from its first value on
+        if isinstance(value, ComplexOf) and is_scalar(value.re) and _becomes_complex(old):
+            plan.seeds[key] = as_complex(low, old)  # complex from its first value on
             plan.carried.pop(key, None)
             changed = True
         elif old is None and _seeded(low, plan, pools, key, value, attempt, runs):
@@ -333,6 +344,11 @@ def _revise(low, plan, pools, attempt, base, runs, until) -> bool:
         else:
             changed |= _carry(low, plan, key, old, value, attempt, base)
     return changed
+
+
+def _becomes_complex(old: Abstract) -> bool:
+    """Whether a real number may start as a complex one, without an operation."""
+    return is_scalar(old) and (isinstance(old, Const) or old.type is FLOAT)
 
 
 def _seeded(low, plan, pools, key, value, attempt, runs) -> bool:

@@ -21,7 +21,7 @@ Given = dict[str, Abstract]
 def bound(low: Lowering, names: str, args: list, named: dict, node: ast.Call) -> Given:
     """Bind arguments to names ("a axis keepdims"); what is not given, or None, is left out."""
     known = names.split()
-    title = ast.unparse(node.func)
+    title = ast.unparse(getattr(node, "func", node))
     if len(args) > len(known):
         low.refuse(f"{title} with {len(args)} arguments", node)
     found = dict(zip(known, args, strict=False))

@@ -319,7 +319,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[[Any, Any], None]] = {
     ast.For: for_loop,
     ast.While: while_loop,
     ast.Pass: lambda low, node: None,
-    ast.Nonlocal: lambda low, node: None,
+    ast.Nonlocal: language.check_nonlocal,
     ast.Delete: language.delete,
     ast.With: lambda low, node: low.refuse(
         "with cannot be compiled", node, "move it out of the compiled function"

@@ -149,7 +149,7 @@ def test_errors_of_the_program_are_raised():
 def test_only_what_is_wanted_is_computed():
     sciad.grad(energy)(X, M, 0.8, 2)
     text = list(energy._programs.values())[-1].source("vjp_010")
-    assert "def function(s, d, a0, a1, out_bar, a0_bar):" in text
+    assert "def function(s, d, x, m, out_bar, x_bar):" in text
 
 
 def test_debugging_goes_the_way_that_is_watched(no_tape):
