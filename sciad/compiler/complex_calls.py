@@ -183,6 +183,23 @@ _LINEAR = frozenset(
         np.expand_dims,
     ]
 )
+#: Arguments of these that say what is done, and are the same for both parts.
+_OPTIONS = frozenset(
+    [
+        "axis",
+        "axes",
+        "keepdims",
+        "k",
+        "n",
+        "newshape",
+        "offset",
+        "reps",
+        "repeats",
+        "shape",
+        "shift",
+    ]
+)
+_DTYPE_SECOND = frozenset([np.copy, np.asarray, np.array, np.zeros_like, np.empty_like])
 #: Functions of sequences, which do not look at what is in them.
 _STRUCTURAL = frozenset(
     [
@@ -210,7 +227,7 @@ def call(
     """Call a function that gets or gives complex values; None if it does neither."""
     if function is builtins.complex:
         return pair(low, *_numbers(low, args, node), node)
-    if function in _MAKERS and len(args) == 2:
+    if function in _MAKERS | _DTYPE_SECOND and len(args) == 2:
         args, named = args[:1], {**named, "dtype": args[1]}
     dtype = named.get("dtype")
     if isinstance(dtype, Object) and _is_complex(dtype.value):
@@ -231,6 +248,8 @@ def call(
         return pair(low, re, im, node)
     if function in (np.dot, np.vdot) and len(args) == 2:
         return _dot(r, function, *args)
+    if function is np.outer and len(args) == 2 and not named:
+        return _outer(r, *args)
     if function is np.ones_like:
         re, im = parts(args[0])
         return pair(low, r.of(np.ones_like, re), r.of(np.zeros_like, im), node)
@@ -266,6 +285,18 @@ def _dot(r: RealArithmetic, function: Any, a: Abstract, b: Abstract) -> Abstract
         a = complex_of(re, r.neg(im)) if isinstance(a, ComplexOf) else a
     scalars = any(is_scalar(parts(x)[0]) for x in (a, b))
     return binary(r.low, ast.Mult if scalars else ast.MatMult, a, b, r.node)
+
+
+def _outer(r: RealArithmetic, a: Abstract, b: Abstract) -> Abstract:
+    (re, im), (x, y) = parts(a), parts(b)
+    if not isinstance(a, ComplexOf):
+        return complex_of(r.of(np.outer, re, x), r.of(np.outer, re, y))
+    if not isinstance(b, ComplexOf):
+        return complex_of(r.of(np.outer, re, x), r.of(np.outer, im, x))
+    return complex_of(
+        r.sub(r.of(np.outer, re, x), r.of(np.outer, im, y)),
+        r.add(r.of(np.outer, re, y), r.of(np.outer, im, x)),
+    )
 
 
 def _numbers(low: Lowering, args: list[Abstract], node: ast.AST) -> tuple[Abstract, Abstract]:
@@ -305,9 +336,19 @@ def _by_parts(low: Lowering, function: Any, args: list, named: dict, node: ast.C
     """Call a function on the real and on the imaginary parts."""
     from sciad.compiler import calls
 
+    data = args if function is builtins.sum else args[:1]
+    options = args[len(data) :]
+    unknown = sorted(named.keys() - _OPTIONS)
+    if unknown or _holds_complex(low, options) or (options and function in _DTYPE_SECOND):
+        what = unknown[0] if unknown else "more than one argument"
+        low.refuse(
+            f"{ast.unparse(node)} of complex numbers, with {what}, cannot be compiled",
+            node,
+            "write it with arithmetic, or with .real and .imag",
+        )
     found = []
     for which in (0, 1):
-        own = [_part(low, a, which, node) for a in args]
+        own = [*(_part(low, a, which, node) for a in data), *options]
         found.append(calls.call(low, Object(function), own, dict(named), node))
     return pair(low, found[0], found[1], node)
 

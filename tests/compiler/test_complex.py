@@ -124,7 +124,21 @@ def lists(z, w):
     return total.real + total.imag * abs(pairs[1][0])
 
 
+def rearranged(a, b):
+    """Options of functions are the same for both parts."""
+    c = np.roll(a, 1) * b + np.roll(b, -1)
+    for _ in range(3):
+        c = np.roll(c, 1) * 0.5 + c * 1j
+    q = (a * b).reshape(2, -1)
+    s = np.sum(np.abs(q.sum(1)) ** 2) + np.sum(np.sum(q, 0).imag ** 3) + np.diff(a, 2)[0].imag
+    d = np.tile(a[:2], 2) * np.repeat(b[:2], 2) + np.trace(np.diag(a, 1), 1)
+    e = np.stack([a, b], 1).mean(axis=0) * np.concatenate((a, b.real))[-1]
+    f = np.outer(a, b.imag) + np.outer(a.real, b) + np.outer(a, b)
+    return s + np.sum(np.abs(c) + d.real) + np.abs(e[1]) + np.sum(np.flip(f, 1)[0].imag * a.real)
+
+
 PROGRAMS = [
+    (rearranged, (A, B)),
     (elementary, (Z, W)),
     (real_arguments, (0.3, -1.1)),
     (escape, (0.3 + 0.1j, Z)),
@@ -210,6 +224,8 @@ def test_roots_of_negative_numbers_and_zero():
         (lambda z: float(z), "float of complex numbers"),
         (lambda z: np.floor(z), "cannot be compiled"),
         (lambda z: z // 2, "cannot be compiled"),
+        (lambda z: np.sum(np.array([z, z]), initial=3.0), "with initial"),
+        (lambda z: np.zeros_like(np.array([z, z]), dtype=float), "with dtype"),
     ],
 )
 def test_refusals_name_the_line(f, what):
