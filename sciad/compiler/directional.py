@@ -197,7 +197,7 @@ def _stopped(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
     if isinstance(value, TupleOf):
         return replace(value, items=tuple(map(again, value.items)))
     if isinstance(value, Structure):
-        return Structure({k: again(v) for k, v in value.items.items()}, value.is_dict)
+        return replace(value, items={k: again(v) for k, v in value.items.items()})
     if isinstance(value, ListOf):
         from sciad.compiler.expressions import make_list
 

@@ -76,9 +76,7 @@ class Layout:
             return replace(value, items=tuple(map(self.plain, value.items)))
         if isinstance(value, Structure):
             items = {key: self.plain(item) for key, item in value.items.items()}
-            return Structure(items, value.is_dict)
-        if isinstance(value, ComplexOf):
-            return ComplexOf(self.plain(value.re), self.plain(value.im))
+            return replace(value, items=items)
         return value
 
     # -- description ---------------------------------------------------------------------------
@@ -90,10 +88,10 @@ class Layout:
         kind = type(value).__name__
         if isinstance(value, TupleOf):
             items = tuple(map(self.describe, value.items))
-            return (kind, value.kind, value.fields, items)
+            return (kind, value.kind, value.fields, value.made_by, items)
         if isinstance(value, Structure):
             items = tuple(map(self.describe, value.items.values()))
-            return (kind, value.is_dict, tuple(value.items), items)
+            return (kind, value.is_dict, tuple(value.items), value.made_by, items)
         if isinstance(value, StaticArray):
             shape, numbers = value.index.shape, value.index.tobytes()
             return (kind, shape, numbers, self.storage(value.cells))
@@ -179,7 +177,7 @@ class _Formals:
             return replace(value, items=items)
         if isinstance(value, Structure):
             parts = {key: self.of(item, name) for key, item in value.items.items()}
-            return Structure(parts, value.is_dict)
+            return replace(value, items=parts)
         if isinstance(value, StaticArray):
             return StaticArray(self.storage(value.cells, name), value.index)
         if isinstance(value, ListOf):

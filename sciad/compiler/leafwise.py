@@ -80,7 +80,7 @@ def replaced(
     if isinstance(value, TupleOf):
         return dataclasses.replace(value, items=tuple(map(again, value.items)))
     if isinstance(value, Structure):
-        return Structure({k: again(v) for k, v in value.items.items()}, value.is_dict)
+        return dataclasses.replace(value, items={k: again(v) for k, v in value.items.items()})
     if isinstance(value, ListOf):
         from sciad.compiler.expressions import make_list
 
@@ -131,7 +131,7 @@ def each_operand(low: Lowering, value: Abstract, change: Callable[[Operand], Ope
     if isinstance(value, TupleOf):
         return dataclasses.replace(value, items=tuple(map(again, value.items)))
     if isinstance(value, Structure):
-        return Structure({k: again(v) for k, v in value.items.items()}, value.is_dict)
+        return dataclasses.replace(value, items={k: again(v) for k, v in value.items.items()})
     if isinstance(value, Memory):
         shape, strides = tuple(map(change, value.shape)), tuple(map(change, value.strides))
         place = change(value.offset)
@@ -157,7 +157,7 @@ def held(value: Abstract) -> Abstract:
     if isinstance(value, TupleOf):
         return dataclasses.replace(value, items=tuple(map(held, value.items)))
     if isinstance(value, Structure):
-        return Structure({k: held(v) for k, v in value.items.items()}, value.is_dict)
+        return dataclasses.replace(value, items={k: held(v) for k, v in value.items.items()})
     if isinstance(value, Memory):
         return dataclasses.replace(value, writable=False)
     return value

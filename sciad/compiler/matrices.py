@@ -159,7 +159,7 @@ def _regrouped(low: Lowering, value: Abstract, make: Callable[[Abstract], Abstra
         items = [again(low.cell(value.cells, k)) for k in range(value.cells.size)]
         return TupleOf(tuple(items), (), list)
     if isinstance(value, Structure):
-        return Structure({k: again(v) for k, v in value.items.items()}, value.is_dict)
+        return replace(value, items={k: again(v) for k, v in value.items.items()})
     return make(value)
 
 

@@ -88,8 +88,9 @@ def same(a: Abstract, b: Abstract) -> bool:
     if isinstance(a, ListOf):
         return a.cells is b.cells
     if isinstance(a, TupleOf):
+        sorts = ((t.kind, t.fields, t.made_by, len(t.items)) for t in (a, b))
         pairs = zip(a.items, b.items, strict=False)
-        return len(a.items) == len(b.items) and all(same(x, y) for x, y in pairs)
+        return len(set(sorts)) == 1 and all(same(x, y) for x, y in pairs)
     if isinstance(a, Unsure):
         return a.defined == b.defined and same(a.value, b.value)
     if isinstance(a, Memory):
@@ -110,10 +111,10 @@ def layout(value: Abstract, env: Environment) -> object:
         return ("unsure", layout(value.value, env))
     if isinstance(value, TupleOf):
         parts = tuple(layout(item, env) for item in value.items)
-        return ("tuple", value.kind, value.fields, parts)
+        return ("tuple", value.kind, value.fields, value.made_by, parts)
     if isinstance(value, Structure):
         parts = tuple(layout(item, env) for item in value.items.values())
-        return ("structure", value.is_dict, tuple(value.items), parts)
+        return ("structure", value.is_dict, tuple(value.items), value.made_by, parts)
     if isinstance(value, StaticArray):
         return ("array", value.shape)
     if isinstance(value, ListOf):

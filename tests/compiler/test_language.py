@@ -399,3 +399,89 @@ def test_a_pattern_that_takes_apart_is_refused():
 
     with pytest.raises(CompileError, match="pattern"):
         f(2.0)
+
+
+class Disc(NamedTuple):
+    """A namedtuple whose fields are those of Rod."""
+
+    r: float
+
+    def size(self):
+        return 3.0 * self.r**2
+
+
+class Rod(NamedTuple):
+    """A namedtuple whose fields are those of Disc."""
+
+    r: float
+
+    def size(self):
+        return 5.0 * self.r
+
+
+@dataclass
+class Ball:
+    """An object whose attributes are those of Bead."""
+
+    r: float
+
+    def size(self):
+        return 4.0 * self.r**3
+
+
+@dataclass
+class Bead:
+    """An object whose attributes are those of Ball."""
+
+    r: float
+
+    def size(self):
+        return self.r / 2.0
+
+
+def either(a, b, t):
+    chosen = a if t > 0.0 else b
+    return chosen.size() * t
+
+
+def after_a_loop(a, b, t):
+    chosen = a
+    while t > 0.0:
+        chosen = b
+        t = t - 1.0
+    return chosen.size()
+
+
+def recursive_size(thing, n):
+    return thing.size() if n == 0 else 1.5 * recursive_size(thing, n - 1)
+
+
+def both(a, b, t):
+    return recursive_size(a, int(t)) * t + recursive_size(b, int(t))
+
+
+def slopes(a, b, t):
+    first = grad(lambda thing: thing.size() * t)(a)
+    return first.r + t * grad(lambda thing: thing.size())(b).r
+
+
+@pytest.mark.parametrize("things", [(Disc(2.0), Rod(3.0)), (Ball(2.0), Bead(3.0))])
+@pytest.mark.parametrize("f", [both, slopes])
+def test_objects_keep_their_class(f, things):
+    for t in (0.3, 2.2):
+        args = (*things, t)
+        assert abs(jit(f)(*args) - f(*args)) < 1e-12
+        found, expected = grad(jit(f), (0, 1, 2))(*args), grad(f, (0, 1, 2))(*args)
+        for x, y in zip(found, expected, strict=True):
+            assert type(x) is type(y)
+            assert abs(getattr(x, "r", x) - getattr(y, "r", y)) < 1e-12
+
+
+@pytest.mark.parametrize("f", [either, after_a_loop])
+def test_objects_of_two_classes_have_no_common_value(f):
+    for things in [(Disc(2.0), Rod(3.0)), (Ball(2.0), Bead(3.0))]:
+        with pytest.raises(CompileError, match="different things on different paths"):
+            jit(f)(*things, 0.5)
+    for things in [(Disc(2.0), Disc(3.0)), (Bead(2.0), Bead(3.0))]:
+        for t in (0.5, -0.5):
+            assert jit(f)(*things, t) == f(*things, t)
