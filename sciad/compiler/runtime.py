@@ -88,7 +88,7 @@ def tape_put_int(typingctx, tape, index, value):
 @njit()
 def tape_grow(tape, room, need):
     """Give the tape at least `need` slots; returns (tape, room), tape 0 if memory ran out."""
-    slots = max(2 * room, need, 256)
+    slots = max(2 * room, need, 128)  # 1 KiB: the C library's caches of small blocks hold that
     grown = _realloc(tape, 8 * slots)
     if grown == 0:
         _free(tape)
