@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler.ir import Const, Operand, Value, const
-from sciad.compiler.merge import UNSET, layout
+from sciad.compiler.merge import MIXED, UNSET, layout
 from sciad.compiler.moving import (
     SHARED,
     Environment,
@@ -67,7 +67,7 @@ def gathered(
         _spill(low, key, values[k], envs[k], sides[k], node)
     kinds = {tuple(m.buffer.type for m in memories(envs[k][key], envs[k])) for k in used}
     if len(kinds) > 1:
-        return [Missing("it stands for arrays of different types on different paths")] * 2
+        return [MIXED] * 2
     _gather(low, key, used, sides, envs, node, mark)
     return [v if v is UNSET else env[key] for v, env in zip(values, envs, strict=True)]
 

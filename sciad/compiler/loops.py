@@ -336,7 +336,7 @@ def _revise(low, plan, pools, attempt, base, runs, until) -> bool:
             changed = True
         elif old is None or old is UNSET or key in flags:
             changed |= _hand_out(low, plan, key, old, value, attempt, runs or old is not None)
-        elif layout(old, base) != layout(value, attempt.after) or isinstance(value, Missing):
+        elif isinstance(value, Missing) or not _alike(old, base, value, attempt.after):
             plan.carried.pop(key, None)
             wish = isinstance(value, Missing) and value.demand is not None
             plan.lost[key] = value if wish else DIFFERENT
@@ -344,6 +344,12 @@ def _revise(low, plan, pools, attempt, base, runs, until) -> bool:
         else:
             changed |= _carry(low, plan, key, old, value, attempt, base)
     return changed
+
+
+def _alike(old: Abstract, base, value: Abstract, after) -> bool:
+    """Whether two values can be promoted to a common one: a mask and an array of ints cannot."""
+    masks = [[c.element is BOOL for c in storages(v, e)] for v, e in ((old, base), (value, after))]
+    return layout(old, base) == layout(value, after) and masks[0] == masks[1]
 
 
 def _becomes_complex(old: Abstract) -> bool:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DIFFERENT",
     "FROZEN",
+    "MIXED",
     "UNSET",
     "as_complex",
     "filler",
@@ -52,6 +53,8 @@ Environment = dict[Any, Abstract]
 #: The value of a function that has not returned yet; joins with anything.
 UNSET = Missing("the function may end without returning")
 DIFFERENT = Missing("it stands for different things on different paths")
+#: A copy of their promoted join would keep fractions that an array of ints cuts off.
+MIXED = Missing("it stands for arrays of different types on different paths")
 FROZEN = "was joined with another one where two paths meet"
 _FILLERS = {FLOAT: const(0.0), INT: const(0), BOOL: const(False)}
 

@@ -25,6 +25,7 @@ from sciad.compiler.loops import for_loop, while_loop
 from sciad.compiler.merge import (
     DIFFERENT,
     FROZEN,
+    MIXED,
     UNSET,
     as_complex,
     filler,
@@ -253,6 +254,9 @@ def _join(low, key, a, b, sides, outs, env, place) -> Abstract:
     layouts = [layout(v, e) for v, e in zip((a, b), envs, strict=True) if v is not UNSET]
     if layouts[0] != layouts[-1]:
         return DIFFERENT
+    pairs = [(v, e) for v, e, used in zip((a, b), envs, live, strict=True) if used]
+    if len({tuple(cells.element for cells in storages(v, e)) for v, e in pairs}) > 1:
+        return MIXED
     columns = []
     for value, own, side in zip((a, b), envs, sides, strict=True):
         with low.b.inside(side.region):

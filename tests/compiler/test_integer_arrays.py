@@ -216,3 +216,45 @@ def test_integers_do_not_overflow_silently():
     assert made(np.array([3])) == 9
     with pytest.raises(OverflowError):
         made(np.array([4_000_000_000]))
+
+
+@pytest.mark.parametrize(
+    "either",
+    [
+        lambda x: np.array([1.0, 5.0, 7.0])[
+            np.array([True, False, True]) if x > 0.0 else np.array([0, 2, 1])
+        ],
+        lambda x: (np.arange(4) if x > 0.0 else np.linspace(0.0, 1.5, 4)) + 0,
+        lambda x: (np.zeros(3, bool) if x > 0.0 else np.zeros(3)) * x,
+    ],
+)
+def test_arrays_of_different_types_have_no_common_value(either):
+    """Promoted, a mask would be taken for indices, and a copy would keep fractions."""
+    with pytest.raises(CompileError, match="arrays of different types"):
+        jit(either)(0.7)
+
+
+def test_a_mask_that_becomes_indices_in_a_loop():
+    def f(x, n):
+        w = np.array([1.0, 5.0, 7.0]) * x
+        chosen = np.array([True, False, True])
+        total = 0.0
+        for _ in range(n):
+            total += np.sum(w[chosen])
+            chosen = np.array([0, 2, 1])
+        return total
+
+    with pytest.raises(CompileError, match="different things on different paths"):
+        jit(f)(0.7, 3)
+
+
+def test_an_array_of_ints_that_becomes_one_of_floats_in_a_loop():
+    def f(x, n):
+        v = np.array([0, 0, 1])
+        for i in range(n):
+            v = v * 0.5 + x * i
+        return np.sum(v * x)
+
+    for n in (0, 1, 4):
+        assert abs(jit(f)(0.7, n) - f(0.7, n)) < 1e-14
+        assert abs(grad(jit(f))(0.7, n) - grad(f)(0.7, n)) < 1e-14
