@@ -48,6 +48,8 @@ __all__ = [
 _MANY = 50_000
 _lock = threading.RLock()
 _modules: dict[Path, types.ModuleType] = {}
+_texts: dict[Path, str] = {}  # of modules that have not been loaded yet
+_TRIES = 5
 _fallback: list[Path] = []
 
 
@@ -138,6 +140,7 @@ def write(stem: str, text: str) -> Path:
         except OSError:  # the disk is full, or what could be written to can no longer be
             path = _temporary() / path.name
             _replace(path, text)
+    _texts[path] = text
     return path
 
 
@@ -155,16 +158,33 @@ def _text_of(path: Path) -> str | None:
 def load(path: Path) -> types.ModuleType:
     """Import an emitted module; Numba finds its machine code beside it or compiles it.
 
-    A damaged entry of Numba's cache is thrown away and made again.
+    A damaged entry of Numba's cache is thrown away and made again, and so is what another process
+    takes away meanwhile because it clears the cache.
     """
     with _lock, _few_collections():
         if path not in _modules:
-            try:
-                _modules[path] = _execute(path)
-            except Exception:
-                _without_machine_code(path)
-                _modules[path] = _execute(path)
+            _modules[path] = _executed(path)
+            _texts.pop(path, None)
         return _modules[path]
+
+
+def _executed(path: Path) -> types.ModuleType:
+    for _ in range(_TRIES):
+        try:
+            return _execute(path)
+        except OSError:
+            _restore(path)
+        except Exception:
+            break
+    _without_machine_code(path)
+    return _execute(path)
+
+
+def _restore(path: Path) -> None:
+    text = _texts.get(path)
+    if text is not None and _text_of(path) != text:
+        with contextlib.suppress(OSError):
+            _replace(path, text)
 
 
 def _without_machine_code(path: Path) -> None:
@@ -176,6 +196,7 @@ def discard(path: Path) -> None:
     """Remove a module that must not be loaded again."""
     with _lock:
         _modules.pop(path, None)
+        _texts.pop(path, None)
         path.unlink(missing_ok=True)
         _without_machine_code(path)
 
@@ -234,6 +255,7 @@ def find(key: str) -> tuple[Path, Any] | None:
     source = _text_of(module)
     if source is None or not module.stem.endswith(_hash(source)):
         return None
+    _texts[module] = source
     return module, facts
 
 

@@ -178,3 +178,10 @@ def test_names_of_any_kind(tmp_path, monkeypatch):
     path = cache.write("<lambda> größe", "A = 1\n")
     assert path.name.isascii()
     assert "<" not in path.name
+
+
+def test_a_module_that_another_process_takes_away_before_it_is_loaded(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCIAD_CACHE_DIR", str(tmp_path))
+    path = cache.write("gone", "answer = 42\n")
+    shutil.rmtree(tmp_path)
+    assert cache.load(path).answer == 42
