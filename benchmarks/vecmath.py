@@ -158,7 +158,7 @@ def jitted_call(jitted, args, kind):
     program, leaves, integers = jitted._program(args, {})
     prepared = Call(program, leaves, integers)
     more = [] if kind == "value" else [np.ones(1), *prepared.empty()]
-    return functools.partial(program.compiled(kind), *prepared.inputs(), *more)
+    return functools.partial(program.compiled(kind, prepared.integers), *prepared.inputs(), *more)
 
 
 def timed(function, args, kind, pass_):

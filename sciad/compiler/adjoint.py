@@ -14,10 +14,13 @@ A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, ch. 3 and 4
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sciad.compiler.analysis import Places, copy_region, is_float, varied
 from sciad.compiler.builder import Builder
+from sciad.compiler.decisions import noted
+from sciad.compiler.fusion import Fusion
 from sciad.compiler.invoke import Callee, invokes, reachable, unchanged, uses_tape, writes
 from sciad.compiler.ir import (
     BOOL,
@@ -33,13 +36,17 @@ from sciad.compiler.ir import (
     Region,
     Value,
     const,
+    defined,
+    operands,
     walk,
 )
 from sciad.compiler.linear_rules import Saved, adjoint_of
 from sciad.compiler.partials import partial
-from sciad.compiler.recall import Recall
+from sciad.compiler.recall import Exit, Recall, substitute
 from sciad.compiler.replay import Replays, around_checkpoints, best
+from sciad.compiler.searches import carry, search
 from sciad.compiler.simplify import remove_dead
+from sciad.compiler.slabs import written_once
 from sciad.compiler.tapes import refuse_tapes
 
 __all__ = ["adjoint"]
@@ -133,6 +140,9 @@ class _Adjoint:
         chosen = replayed | around_checkpoints(self.body)
         self.replays = Replays(self.places, self.varied, chosen)
         self.guards: list[If] = []
+        self.tables: dict[int, dict[Any, Value]] = {}
+        self.exits: dict[Value, Exit] = {}
+        self.single: dict[Value, bool] = {}
         self.b = Builder()
 
     def run(self) -> Function:
@@ -155,19 +165,24 @@ class _Adjoint:
         for result, bar in zip(buffers, given, strict=True):
             if result in self.varied:
                 self.seed(result, bar)
+        borrowed = {r for r in buffers if self.shadows.get(r) in given}
         self.region(self.body, cotangents)
         for value, bar in zip(self.active, bars, strict=True):
             if value.type is FLOAT and value in cotangents:
                 self.b.effect("accum", bar, const(0), cotangents[value])
-        return self.assemble(reverse, (*self.params, *packed, *given, *bars))
+        params = (*self.params, *packed, *given, *bars)
+        return self.assemble(reverse, params, {*self.active, *borrowed})
 
-    def assemble(self, reverse: Region, params: tuple[Value, ...]) -> Function:
+    def assemble(self, reverse: Region, params: tuple[Value, ...], lent: set[Value]) -> Function:
         self.replays.reduce(reverse, lambda: remove_dead(Function(self.name, params, reverse)))
         self.redirect(reverse)
+        fusion = Fusion(self.places, self.shadows, self.indices, self.replays.mirrors)
+        fused = fusion.find(self.body, reverse)
         self.replays.save_states(reverse)
-        local = {b: s for b, s in self.shadows.items() if b not in self.active}
-        recall = Recall(self.places, self.mirrors, self.indices, local, self.replays)
+        local = {b: s for b, s in self.shadows.items() if b not in lent}
+        recall = Recall(self.places, self.mirrors, self.indices, local, self.replays, self.exits)
         recall.supply(reverse, self.guards)
+        fusion.join(self.body, reverse, fused)
         self.body.nodes.extend(reverse.nodes)
         self.body.results = ()
         return Function(self.name, params, self.body)
@@ -198,7 +213,7 @@ class _Adjoint:
         self.replays.reduce(reverse, lambda: remove_dead(backward))
         self.redirect(reverse)
         local = {b: s for b, s in self.shadows.items() if b not in self.active}
-        places = (self.places, self.mirrors, self.indices, local, self.replays)
+        places = (self.places, self.mirrors, self.indices, local, self.replays, self.exits)
         Recall(*places, set(kept)).supply(reverse)
         return Function(self.name, self.params, self.body), backward
 
@@ -250,7 +265,16 @@ class _Adjoint:
             node.attr = self.calls.of(node.attr)[0]
 
     def seed(self, result: Value, bar: Value) -> None:
-        """Start the shadow of a returned buffer as a copy of the given cotangent."""
+        """Start the shadow of a returned buffer as a copy of the given cotangent.
+
+        No copy is needed if the shadow is only read.
+        """
+        loaded = any(
+            isinstance(n, Op) and n.code == "load" and n.args[0] is result for n in walk(self.body)
+        )
+        if not loaded and self.once(result):
+            self.shadows[result] = bar
+            return
         size = self.places.producer[result].args[0]
         index = Value("i", INT)
         body = Region()
@@ -363,6 +387,8 @@ class _Adjoint:
         outside the loop, which every iteration adds to.
         """
         wanted = {k for k, out in enumerate(node.outs) if cotangents.get(out) is not None}
+        if len(wanted) == 1 and self.searched(node, min(wanted), cotangents):
+            return
         replay = self.replays.of(node)
         source, entries = node.body, node.params
         if replay is not None:
@@ -381,11 +407,48 @@ class _Adjoint:
             wanted |= set(after)
         self.mirrors[id(node.body)] = self.mirrors[id(source)] = body
         if replay is not None:
-            self.replays.mirrors[id(body)] = replay
+            self.replays.replayed(body, replay)
         if body.nodes or params or inner:
-            self.close_loop(node, body, params, after, inner, cotangents)
+            bounds = self.reversed_bounds(node)
+            self.find_exit(node, body, bounds[0])
+            self.close_loop(node, bounds, body, params, after, inner, cotangents)
 
-    def close_loop(self, node, body, params, after, inner, cotangents) -> None:
+    def searched(self, node: Loop, k: int, cotangents: Cotangents) -> bool:
+        """Reverse the one iteration of a search that counts, if the loop is one."""
+        found = search(self.places, node, node.body, k, self.varied)
+        if found is None or node.snapshots is not None:
+            return False
+        bar = Value(f"{node.params[k].name}_bar", FLOAT)
+        body, inner, replay = Region(), Cotangents(), None
+        with self.b.inside(body):
+            self.add(inner, found.picked, bar)
+            self.region(node.body, inner)
+        if self.needs_values(node, body):
+            if not self.replays.possible(node):
+                return False
+            replay = self.replays.copy(node, None)
+            copied = search(self.places, node, replay.body, k, self.varied)
+            assert copied is not None
+            body, inner = Region(), Cotangents()
+            with self.b.inside(body):
+                self.add(inner, copied.picked, bar)
+                self.region(replay.body, inner)
+            self.replays.replayed(body, replay)
+            self.mirrors[id(replay.body)] = body
+        self.mirrors[id(node.body)] = body
+        noted("reversed", node.location, "only the iteration whose value is used in the end")
+        at, b = found.note(self.places, node), self.b
+        missing = b.compare("eq", at, node.stop)
+        before = b.pure("select", missing, at, b.sub(at, _ONE))
+        self.close_loop(node, (at, before, const(-1)), body, {k: bar}, {}, inner, cotangents)
+        return True
+
+    def needs_values(self, node: Loop, body: Region) -> bool:
+        """Whether the mirror of a loop's body uses values of an iteration, but for the index."""
+        made = {v for n in walk(node.body) for v in defined(n)} | set(node.params)
+        return any(o in made for n in walk(body) for o in operands(n))
+
+    def close_loop(self, node, bounds, body, params, after, inner, cotangents) -> None:
         given = {k: cotangents.pop(node.outs[k], _ZERO) for k in params}
         sums = {key: Value(f"{key.name}_bar", FLOAT) for key in inner}
         with self.b.inside(body):
@@ -396,9 +459,11 @@ class _Adjoint:
         outs = tuple(Value(v.name, FLOAT) for v in carried)
         index = Value(node.index.name, INT)
         self.indices[node.index] = index
-        bounds = self.reversed_bounds(node)
         where = node.location
-        reverse = Loop("range", index, *bounds, carried, inits, body, outs, location=where)
+        start, stop, step = bounds
+        reverse = Loop(
+            "range", index, start, stop, step, carried, inits, body, outs, location=where
+        )
         outs = self.guarded(node, reverse, len(params))
         for key, out in zip(inner, outs[len(params) :], strict=True):
             cotangents[key] = out
@@ -450,6 +515,22 @@ class _Adjoint:
         last = b.add(start, b.mul(b.sub(trips, _ONE), step))
         return last, b.sub(start, step), b.neg(step)
 
+    def find_exit(self, node: Loop, body: Region, last: Operand) -> None:
+        """Let the mirror of a loop know why it was left: in its last turn, if at all."""
+        used = any(node.until in operands(n) for n in walk(body))
+        if not isinstance(node.until, Value) or not used:
+            return
+        if node.until not in node.body.results:
+            carry(self.places, node, Value("left", BOOL), node.until, const(False))
+        left = node.outs[node.body.results.index(node.until)]
+        before = Region()
+        with self.b.inside(before):
+            turn = self.b.compare("eq", node.index, last)
+            met = self.b.pure("and", turn, left)
+        substitute(body, {node.until: met})
+        body.nodes[:0] = before.nodes
+        self.exits[node.until] = Exit(met, body, before.nodes)
+
     def trips(self, node: Loop) -> Value:
         if node.trips is None:
             node.trips = Value("trips", INT)
@@ -488,8 +569,28 @@ class _Adjoint:
             return self.flagged(b.neg(self.product(bar, b.pure("floordiv", *args))), flag)
         if code == "select":
             return self.chosen(bar, args[0], yes=k == 1)
-        slope = partial(b, node, k)
+        slope = partial(b, node, k, self.at_hand(node))
         return None if slope is None else self.product(bar, slope)
+
+    def at_hand(self, node: Op) -> Callable[[Op], Value | None]:
+        """Look for operations beside a node, or around the region it stands in."""
+        home = self.places.home[node.out]
+        around = (home, *(region for _, region in self.places.around(home)))
+
+        def found(made: Op) -> Value | None:
+            if made.code != "call":
+                return None
+            key = made.args, made.attr
+            return next((t[key] for t in map(self.called, around) if key in t), None)
+
+        return found
+
+    def called(self, region: Region) -> dict[Any, Value]:
+        """Functions that a region calls itself, with their arguments, and the values."""
+        if id(region) not in self.tables:
+            calls = [n for n in region.nodes if isinstance(n, Op) and n.code == "call"]
+            self.tables[id(region)] = {(n.args, n.attr): n.out for n in calls}
+        return self.tables[id(region)]
 
     def _load(self, node: Op, cotangents: Cotangents) -> None:
         bar = cotangents.pop(node.out, None)
@@ -501,8 +602,15 @@ class _Adjoint:
         if buffer not in self.varied:
             return
         bar = self.b.load(self.shadow(buffer), index, f"{_name(value)}_bar")
-        self.b.effect("store", self.shadow(buffer), index, _ZERO)
+        if not self.once(buffer):
+            self.b.effect("store", self.shadow(buffer), index, _ZERO)
         self.add(cotangents, value, bar)
+
+    def once(self, buffer: Value) -> bool:
+        """Whether the cotangent of an element is asked for once: nobody has to clear it."""
+        if buffer not in self.single:
+            self.single[buffer] = written_once(self.places, buffer)
+        return self.single[buffer]
 
     def _accum(self, node: Op, cotangents: Cotangents) -> None:
         buffer, index, value = node.args

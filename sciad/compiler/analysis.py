@@ -82,8 +82,8 @@ class Places:
         self.home: dict[Value, Region] = dict.fromkeys(function.params, function.body)
         self.producer: dict[Value, Any] = {}
         self.owner: dict[int, tuple[Node, Region]] = {}
-        self._order: dict[int, int] = {}
-        self._writes: dict[Value, list[tuple[int, tuple[Loop, ...], Region]]] = {}
+        self._order: dict[int, float] = {}
+        self._writes: dict[Value, list[tuple[float, tuple[Loop, ...], Region]]] = {}
         self._roots: set[int] = set()
         self.enter_root(function.body)
 
@@ -95,6 +95,15 @@ class Places:
         self._roots.add(id(region))
         self._without = without
         self._enter(region)
+
+    def detach(self, loop: Loop) -> None:
+        """Let the body of a loop be code that runs by itself: what it computes is there."""
+        body = loop.body
+        del self.owner[id(body)]
+        self._roots.add(id(body))
+        for known in self._writes.values():
+            inside = [(order, around) for order, around, _ in known if loop in around]
+            known += [(order, around[: around.index(loop)], body) for order, around in inside]
 
     def is_root(self, region: Region) -> bool:
         """Whether the values of a region are in scope wherever its mirror is."""
@@ -129,10 +138,13 @@ class Places:
                 self._enter(child)
 
     def define(self, value: Value, node: Node, region: Region) -> None:
-        """Record a value that a pass adds to a node."""
+        """Record a value that a pass adds to a node, or one of a node added to a region's end."""
         self.home[value], self.producer[value] = region, node
+        if id(node) not in self._order:
+            known = [self._order[id(n)] for n in walk(region) if id(n) in self._order]
+            self._order[id(node)] = max(known, default=-1) + 0.5
 
-    def position(self, value: Value) -> tuple[int, int]:
+    def position(self, value: Value) -> tuple[float, int]:
         """Where a value is made, for sorting in the order of the program."""
         node = self.producer.get(value)  # parameters have none
         return -1 if node is None else self._order[id(node)], value.serial

@@ -144,14 +144,13 @@ def call(
         return call(low, target.target, [*target.args, *args], {**target.named, **named}, node)
     if members.class_of(target) is not None:
         return call(low, members.member(low, target, "__call__", node), args, named, node)
+    from sciad.compiler.frontend import python_function
+
     if not isinstance(target, Object):
         low.refuse("something is called that is not a function", node)
     function = _hashable(target.value)
-    if (
-        isinstance(function, python_types.FunctionType)
-        and function not in _HANDLERS
-        and function not in library.FUNCTIONS
-    ):
+    known = function in _HANDLERS or function in library.FUNCTIONS
+    if not known and python_function(function) is not None:
         found = members.function_of(low, function, node)
         if found is not None:
             return call(low, found, args, named, node)

@@ -2,7 +2,8 @@
 
 The unit is a float addition. An elementary function is dearer than a slot of the tape (a store and
 a load), a slot is dearer than arithmetic. A slot that is taken and given back within one iteration
-of an outer loop stays in the fast caches; one that waits for the end of the loop does not. Loops
+of an outer loop stays in the fast caches, unless loops inside each other take slots meanwhile; one
+that waits for the end of the loop does not. Loops
 count as if they ran `TRIPS` times, branches as if each side were taken half the time.
 """
 
@@ -17,6 +18,7 @@ __all__ = ["SLOT", "TRIPS", "cost_of", "estimate"]
 SLOT = 12
 TRIPS = 8
 _COLD = 2.0
+_FEW = 1
 _DIVISION = 8
 _INTEGER_DIVISION = 25
 _CALL = 60
@@ -60,7 +62,8 @@ def estimate(function: Function) -> float:
     total = 0.0
     for op, weight, loops in ops:
         if op.code == "push":
-            warm = any(loop in loops for loop in popped.get(op.attr, ()))
+            shared = [loop for loop in loops if loop in popped.get(op.attr, ())]
+            warm = shared and len(loops) - len(shared) <= _FEW
             total += weight * SLOT * len(op.args) * (1.0 if warm else _COLD)
         elif op.code != "pop":
             total += weight * cost_of(op)

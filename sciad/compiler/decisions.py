@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from sciad.compiler.ir import Location
     from sciad.compiler.lower import Lowering
 
-__all__ = ["UNNAMED", "Decision", "listening", "lowered", "recalled", "shown", "start_again"]
+__all__ = [
+    "UNNAMED",
+    "Decision",
+    "listening",
+    "lowered",
+    "noted",
+    "recalled",
+    "shown",
+    "start_again",
+]
 
 #: What a value without a name of the user's is called.
 UNNAMED = "an intermediate result"
@@ -59,6 +68,13 @@ def lowered(kind: str, low: Lowering, node: ast.AST, text: str) -> None:
     if heard is not None and low.frames:
         line = getattr(node, "lineno", 0)
         heard[Decision(kind, low.frame.filename, line, text)] = None
+
+
+def noted(kind: str, place: Location | None, text: str) -> None:
+    """Note a decision about a line."""
+    heard = _heard.get()
+    if heard is not None and place is not None:
+        heard[Decision(kind, place.filename, place.line, text)] = None
 
 
 def recalled(kind: str, places: Places, value: Value) -> None:

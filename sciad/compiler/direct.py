@@ -16,6 +16,7 @@ import numpy as np
 from sciad.compiler.nodes import Call, int64, numbers, row
 from sciad.core.debugging import debugged
 from sciad.core.running import Arguments
+from sciad.core.source import holds_data
 from sciad.core.tracer import any_traced
 from sciad.core.tree import flatten
 
@@ -77,11 +78,11 @@ class Direct:
         order = _order(args, arguments.argnums)
         wanted = [k in order for k in range(len(leaves))]
         if program.layout is None:
-            program.compiled(_kind(name, program, wanted))
+            program.load(_kind(name, program, wanted))
         if program.layout != _SCALAR:
             return None
         plain = signature is not None and not any(type(kind) is tuple for kind in signature)
-        if plain and not self.function.captures():
+        if plain and not holds_data(self.function.captures()):
             assert signature is not None
             self.plans[signature] = _Plain(program, arguments, signature, wanted)
         return _Trees(program, arguments, order, Call(program, leaves, integers))
@@ -117,7 +118,6 @@ class _Plain:
         self.wanted = tuple(kind is not int and next(leaves) for kind in signature)
         self.numbers = any(w and k is float for w, k in zip(self.wanted, signature, strict=True))
         self.kind = {b: _kind("grad" if b else "vjp", program, wanted) for b in (False, True)}
-        self.code: dict[bool, Any] = {}
         floats = [k for k, kind in enumerate(signature) if kind is float]
         self.places = [floats.index(k) if k in floats else None for k in self.argnums]
 
@@ -143,13 +143,12 @@ class _Plain:
                     flat.append(bar if kind == 1 else bar.reshape(-1))
         if self.numbers:
             flat.insert(0, np.zeros(len(floats)))
-        code = self.code.get(both)
-        if code is None:
-            code = self.code[both] = self.program.compiled(self.kind[both])
-        raw = code(numbers(floats), int64(lengths, integers), *arrays, _ONE, *flat)
+        sizes = int64(lengths, integers)
+        code = self.program.compiled(self.kind[both], sizes)
+        raw = code(numbers(floats), sizes, *arrays, _ONE, *flat)
         status = raw[0] if both else raw
         if status:
-            self.fail(args, both, int(status))
+            raise self.program.failure(self.kind[both], int(status))
         found = flat[0].tolist() if self.numbers else ()
         parts = [
             bars[k] if place is None else found[place]
@@ -157,11 +156,6 @@ class _Plain:
         ]
         answer = parts[0] if self.single else tuple(parts)
         return (raw[1], answer) if both else answer
-
-    def fail(self, args: tuple, both: bool, status: int) -> None:
-        """Raise what a status stands for."""
-        leaves = [a for a, kind in zip(args, self.kinds, strict=True) if kind is not int]
-        Call(self.program, leaves, []).fail(self.kind[both], status)
 
 
 class _Trees:

@@ -33,6 +33,7 @@ from sciad.compiler.ir import (
     operands,
     walk,
 )
+from sciad.compiler.lift import lifted
 from sciad.compiler.naming import Names, coalesce
 from sciad.compiler.tapes import refuse_tapes, suffix, tape_of
 from sciad.compiler.tapesize import frames_per_iteration
@@ -66,6 +67,8 @@ _LONGEST = 60
 _FACTOR = re.compile(r"[\w.]+")
 _PRODUCT = re.compile(r"[\w.]+( [*/] [\w.]+)*")
 OUT_OF_MEMORY = -1
+#: What a tape begins with: address, room, slots in use.
+BEGIN = "tape_begin(), np.int64(TAPE_ROOM), np.int64(0)"
 
 
 @dataclass
@@ -128,7 +131,7 @@ class _Emitter:
         depth: str = "",
     ):
         # a callee may call itself: its frames on the stack stay small
-        self.function = function = function if depth else blocked(function)
+        self.function = function = lifted(function if depth else blocked(function))
         self.filename = filename
         self.failures = failures
         self.exit_values = exit_values
@@ -167,13 +170,12 @@ class _Emitter:
     def run(self) -> Emitted:
         params = [self.names.of(p) for p in self.function.params]
         ends = [] if self.depth else list(map(suffix, self.tapes))
-        zeros = "0, 0, 0" if not self.calls else "np.int64(0), np.int64(0), np.int64(0)"
         for end in ends:
-            self.line(f"tape{end}, room{end}, top{end} = {zeros}")
+            self.line(f"tape{end}, room{end}, top{end} = {BEGIN}")
         self.region(self.function.body)
         results = [self.text(r) for r in self.function.results]
         for end in ends:
-            self.line(f"tape_free(tape{end})")
+            self.line(f"tape_free(tape{end}, room{end})")
         failures, tape = self.failures, self.uses_tape
         return Emitted(params, self.lines, results, failures, tape, tables=self.tables)
 
@@ -393,11 +395,14 @@ class _Emitter:
         self.line(f"if not ({self.text(node.args[0])}):")
         self.leave(status)
 
+    def _assume(self, node: Op) -> None:
+        self.line(f"assume({self.text(node.args[0])})")
+
     def leave(self, status: int | str, freed: str | None = None) -> None:
         inner = self.indent + _INDENT
         for end in map(suffix, [] if self.depth else self.tapes):
             if end != freed:
-                self.lines.append(f"{inner}tape_free(tape{end})")
+                self.lines.append(f"{inner}tape_free(tape{end}, room{end})")
         self.lines.append(f"{inner}return {status}{self.exit_values}")
 
     def _invoke(self, node: Op) -> None:

@@ -20,6 +20,7 @@ _WORDS = {
     "inlined": "inlined",
     "variables": "an array in variables",
     "memory": "an array in memory",
+    "reversed": "reversed",
     "active": "carries derivatives",
     "taped": "taped",
     "recomputed": "computed again on the way back",

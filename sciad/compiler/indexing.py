@@ -14,6 +14,7 @@ import numpy as np
 
 from sciad.compiler import fancy, writes
 from sciad.compiler.arrays import as_memory, load, over, plus, put, settled, times
+from sciad.compiler.intervals import affine, below, limit_of, nonnegative
 from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import fitted
 from sciad.compiler.merge import is_scalar
@@ -40,11 +41,9 @@ __all__ = [
     "copied",
     "expanded",
     "index_part",
-    "is_inside",
     "item",
     "refuse_caller",
     "sequence",
-    "starts_at_zero",
     "store",
     "store_all",
     "subscript",
@@ -63,43 +62,6 @@ class Slice:
     step: Operand | None
 
 
-def _affine(low: Lowering, x: Operand) -> tuple[Value | None, int]:
-    if isinstance(x, Const):
-        return None, int(x.value)
-    return low.offsets.get(x, (x, 0))
-
-
-def _nonnegative(low: Lowering, x: tuple[Value | None, int], depth: int = 4) -> bool:
-    base, shift = x
-    if base is None:
-        return shift >= 0
-    if base not in low.bounds or not depth:
-        return False
-    start, more = _affine(low, low.bounds[base][0])
-    return _nonnegative(low, (start, shift + more), depth - 1)
-
-
-def _below(low: Lowering, x: tuple[Value | None, int], n: tuple, depth: int = 4) -> bool:
-    base, shift = x
-    if base is n[0]:
-        return shift < n[1]
-    if base not in low.bounds or not depth:
-        return False
-    stop, more = _affine(low, low.bounds[base][1])
-    return _below(low, (stop, shift + more - 1), n, depth - 1)
-
-
-def starts_at_zero(low: Lowering, start: Operand) -> bool:
-    """Whether an integer is known to be at least 0."""
-    return _nonnegative(low, _affine(low, start))
-
-
-def is_inside(low: Lowering, index: Operand, n: Operand) -> bool:
-    """Whether 0 <= index < n is known."""
-    place = _affine(low, index)
-    return _nonnegative(low, place) and _below(low, place, _affine(low, n))
-
-
 def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operand:
     """Give an index into an axis of length n, counted from the end if negative, inside the axis."""
     if index.type is FLOAT:
@@ -109,23 +71,30 @@ def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operan
         if not -n.value <= k < n.value:
             low.refuse(f"index {k} is out of range for an axis of length {n.value}", node)
         return const(k % n.value)
-    place, raw = _affine(low, index), index
-    lower = _nonnegative(low, place)
+    place, raw = affine(low, index), index
+    lower = nonnegative(low, place)
     if not lower:
         if isinstance(index, Const):
             index = plus(low, n, index)
         else:
             negative = low.b.compare("lt", index, _ZERO)
             index = low.b.pure("select", negative, low.b.add(index, n), index)
-    upper = _below(low, place, _affine(low, n))
+    upper = below(low, place, affine(low, n))
     if not (lower and upper):
         inside = [low.b.compare("ge", index, _ZERO)] * (not lower)
-        inside += [low.b.compare("lt", index, n)] * (not upper)
+        inside += [_less(low, index, n, lower)] * (not upper)
         test = inside[0] if len(inside) == 1 else low.b.pure("and", *inside)
         low.check(test, "IndexError", "index is out of range", node)
     if isinstance(raw, Value):
         low.checked[raw] = low.b.region
     return index
+
+
+def _less(low: Lowering, index: Operand, n: Operand, lower: bool) -> Operand:
+    """Compare an index with a length; what does not change from index to index comes first."""
+    test = low.b.compare("lt", index, n)
+    limit = limit_of(low, index) if lower else None
+    return test if limit is None else low.b.pure("or", low.b.compare("le", limit, n), test)
 
 
 def subscript(low: Lowering, node: ast.expr) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ Operations
     load(b, i)  store(b, i, x)  accum(b, i, x)     element access; accum adds in place
     linalg(x, a, n, m) attr=name                   overwrite x; see `linear_rules`; out: success
     check(c) attr=Failure                          leave the function with a status unless c
+    assume(c)                                      c holds; made by `requirements`, at the end
     push(x...) attr=slot   pop() attr=slot         a frame of the tape
     map(out, x..., n) attr=Entry                   a vectorised loop; made by `blocks`, at the end
     invoke(x...) attr=callee                       a call of a function of its own (see `invoke`)

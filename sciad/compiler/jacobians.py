@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sciad.compiler.chunks import FEWEST, WIDTH, WIDTH_CURVED
-from sciad.compiler.nodes import Call, int64, split_of
+from sciad.compiler.nodes import int64, split_of
 from sciad.compiler.nodes import row as flat
 from sciad.compiler.program import SCALAR, Program
 
@@ -47,11 +47,10 @@ class _Arguments:
 
     def run(self, kind: str, *more: np.ndarray) -> tuple:
         """Call compiled code; raise what a status stands for."""
-        raw = self.program.compiled(kind)(*self.given, *more)
+        raw = self.program.compiled(kind, self.given[1])(*self.given, *more)
         status = raw[0] if isinstance(raw, tuple) else raw
         if status:
-            leaves = [a for a in self.args if type(a) is not int]
-            Call(self.program, leaves, self.integers).fail(kind, int(status))
+            raise self.program.failure(kind, int(status))
         return raw[1:] if isinstance(raw, tuple) else ()
 
     def zeros(self) -> list[np.ndarray]:

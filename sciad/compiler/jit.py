@@ -34,7 +34,7 @@ from sciad.core.accelerated import is_elementwise
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
-from sciad.core.source import captured
+from sciad.core.source import captured, holds_data
 from sciad.core.tracer import any_traced, primal_of, unwrap_constants
 from sciad.core.tree import flatten, unflatten
 
@@ -224,7 +224,7 @@ class JitFunction:
         self._last = program
         if (
             signature is not None
-            and not inputs
+            and not holds_data(inputs)
             and (program.layout is None or program.layout[0] != "updates")
         ):
             self._plain[signature] = program

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays, decisions, indexing, language, ranges, statements
 from sciad.compiler.integers import INDEX_BITS, bits_of
+from sciad.compiler.intervals import learn
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -267,6 +268,8 @@ def _attempt(low, plan, pools, node, bounds, bind, until, base) -> _Attempt:
     with low.b.inside(Region()) as region:
         low.running.append(index)
         bind(index)
+        if bounds is None:
+            learn(low, node.condition, params)
         statements.execute(low, node.body)
         low.running.pop()
         left: Operand = const(False) if low.dead else _flags(low, until)

@@ -13,7 +13,8 @@ lowering starts again with that storage in memory (`Restart`).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ import numpy as np
 from sciad.compiler import decisions, expressions, language, recursion, statements
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
+from sciad.compiler.intervals import Facts
 from sciad.compiler.ir import (
     FLOAT,
     INT,
@@ -108,6 +110,9 @@ class Lowering:
         self.dead = False
         self.stores: list[Cells] = []
         self.bounds: dict[Value, tuple[Operand, Operand]] = {}
+        self.facts = Facts()
+        self.assumed: list[tuple[Operand, bool]] = []  # conditions of the branches around
+        self.choices: dict[Value, tuple[Operand, Operand, Operand]] = {}
         self.offsets: dict[Value, tuple[Value, int]] = {}
         self.bits: dict[Value, int] = {}
         self.arguments: dict[Value, int] = {}  # buffer of the caller -> number of its leaf
@@ -139,6 +144,15 @@ class Lowering:
         location = Location(self.frame.filename, getattr(node, "lineno", 0))
         self.b.location = location
         return location
+
+    @contextmanager
+    def assuming(self, test: Operand, holds: bool) -> Iterator[None]:
+        """Lower a branch: its condition is known to hold, or not to."""
+        self.assumed.append((test, holds))
+        try:
+            yield
+        finally:
+            self.assumed.pop()
 
     def check(self, condition: Operand, exception: str, message: str, node: ast.AST) -> None:
         """Leave with a failure at run time unless the condition holds."""

@@ -20,12 +20,24 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
+from numba.extending import intrinsic
 
-__all__ = ["TAPE_SCOPE", "cfunc", "njit", "scopes_of"]
+__all__ = ["TAPE_SCOPE", "assume", "cfunc", "njit", "scopes_of"]
 
 _DOMAIN = "sciad"
 _PLAIN = (types.float64, types.int64)
 TAPE_SCOPE = "sciad tape"
+
+
+@intrinsic
+def assume(typingctx, condition):
+    """Tell LLVM that a condition holds."""
+
+    def generate(context, builder, signature, args):
+        builder.assume(args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.boolean), generate
 
 
 def scopes_of(module: Any, names: list[str]) -> Any:

@@ -10,9 +10,7 @@ J the Jacobian and H[c] the Hessian of c . f:
 
 from __future__ import annotations
 
-import builtins
 import operator
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -81,28 +79,12 @@ class Call:
 
     def run(self, kind: str, *more: np.ndarray) -> tuple[Any, ...]:
         """Call the compiled function and raise what a failed check stands for."""
-        result = self.program.compiled(kind)(*self.inputs(), *more)
+        code = self.program.compiled(kind, self.integers)
+        result = code(*self.inputs(), *more)
         status = result[0] if isinstance(result, tuple) else result
         if status:
-            self.fail(kind, int(status))
+            raise self.program.failure(kind, int(status))
         return result[1:] if isinstance(result, tuple) else ()
-
-    def fail(self, kind: str, status: int) -> None:
-        """Raise what a status stands for."""
-        if status < 0:
-            raise MemoryError("no memory for the tape of a compiled derivative")
-        name, message, place = self.program.load(kind).FAILURES[status - 1]
-        exception = self.exception(name)
-        raise exception(message if place is None else f"{message}\n  where: {place}")
-
-    def exception(self, name: str) -> type[Exception]:
-        """Find an exception by its name: built in, of the user's module, or of NumPy's."""
-        scope = getattr(self.program.function, "__globals__", {})
-        found = getattr(builtins, name, None) or scope.get(name)
-        found = found or getattr(np.linalg, name, RuntimeError)
-        if not (isinstance(found, type) and issubclass(found, Exception)):
-            return RuntimeError
-        return RuntimeError if isinstance(found.__init__, FunctionType) else found
 
     def value(self) -> Any:
         """Run the function."""
@@ -213,10 +195,10 @@ def plain_call(program: Program, args: tuple, kinds: tuple) -> Any:
             arrays.append(arg if kind == 1 and arg.flags.carray else row(arg))
     given = integers + [n for x in tables for n in x.shape]
     more = [flat_integers(x) for x in tables]
-    raw = program.compiled("value")(numbers(floats), int64(lengths, given), *arrays, *more)
+    sizes = int64(lengths, given)
+    raw = program.compiled("value", sizes)(numbers(floats), sizes, *arrays, *more)
     if raw[0]:
-        leaves = [a for a, k in zip(args, kinds, strict=True) if k is float or type(k) is int]
-        Call(program, leaves, [*integers, *tables]).fail("value", int(raw[0]))
+        raise program.failure("value", int(raw[0]))
     if program.layout[0] == "scalar":
         return raw[1]
     return assembled(program.layout, split_of(program).leaves(raw[1:]))

@@ -130,6 +130,7 @@ class _Normal:
             body = body + self.again(node, go, until)
             made = ast.While(_load(go), body, [])
             made.go = go
+            made.condition = node.test
         _at(made, node)
         made.until = until
         return [*before, made, *self.otherwise(node, until)]

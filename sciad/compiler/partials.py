@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import types as python_types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ from sciad.core.rules import Elementwise, Nondifferentiable, lookup
 
 __all__ = ["partial", "rule_of"]
 
+#: Finds a value that the program has computed by the same operation.
+Known = Callable[[Op], Operand | None]
+
 
 def rule_of(name: tuple[str, str] | str) -> Elementwise | Nondifferentiable | None:
     """Rule of an emitted function: of `("math", "sin")`, or of the operation `"pow"`."""
@@ -34,8 +38,11 @@ def rule_of(name: tuple[str, str] | str) -> Elementwise | Nondifferentiable | No
     return None
 
 
-def partial(b: Builder, node: Op, k: int) -> Operand | None:
+def partial(b: Builder, node: Op, k: int, at_hand: Known = lambda made: None) -> Operand | None:
     """Emit the derivative of `node` to its operand k.
+
+    What the program computes elsewhere (the sine beside the cosine) is found by `at_hand` and not
+    computed again.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def partial(b: Builder, node: Op, k: int) -> Operand | None:
     if name == "pow" and k == 0 and isinstance(node.args[1], Const):
         return _power_slope(b, node) if node.args[1].value else None
     try:
-        return _lowered(b, rule.partials[k], node)
+        return _lowered(b, rule.partials[k], node, at_hand)
     except CompileError as error:  # it names a line of the rule
         shown = "**" if name == "pow" else ".".join(filter(None, name))
         raise CompileError(
@@ -95,7 +102,7 @@ class _Quiet:
         return self.location
 
 
-def _lowered(b: Builder, function: Any, node: Op) -> Operand:
+def _lowered(b: Builder, function: Any, node: Op, at_hand: Known) -> Operand:
     from sciad.compiler.lower import Lowering
 
     low = Lowering(set(), _resolve)
@@ -113,6 +120,10 @@ def _lowered(b: Builder, function: Any, node: Op) -> Operand:
             made.args = tuple(known.get(a, a) for a in made.args)
             if (made.code, made.args, made.attr) == (node.code, node.args, node.attr):
                 known[made.out] = node.out  # the function itself: its value is at hand
+                continue
+            found = at_hand(made)
+            if found is not None:
+                known[made.out] = found
                 continue
         b.region.nodes.append(made)
     return known.get(slope, slope)

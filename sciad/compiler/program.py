@@ -9,9 +9,13 @@ symmetric).
 
 from __future__ import annotations
 
+import builtins
 import threading
 from pathlib import Path
+from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from sciad.compiler import cache, writes
 from sciad.compiler.adjoint import adjoint
@@ -34,8 +38,9 @@ from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Function, Operand, V
 from sciad.compiler.labels import leaf_names
 from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
+from sciad.compiler.requirements import separated
 from sciad.compiler.simplify import simplify
-from sciad.compiler.source import annotated, called, header, home_of, machine_code
+from sciad.compiler.source import annotated, called, failures, header, home_of, machine_code
 from sciad.compiler.tangent import tangent
 from sciad.compiler.types import LeafType
 from sciad.compiler.values import (
@@ -54,6 +59,7 @@ from sciad.core.tree import TreeDef
 
 __all__ = ["SCALAR", "Program"]
 
+_MOST_ADMITTED = 1000
 _LARGE = const((1 << 62) - 1)
 #: Layout of the result of a function that returns one float.
 SCALAR = ("scalar", "float64")
@@ -94,18 +100,48 @@ class Program:
         self.lowered: Function | None = None
         self.layout: Any = None
         self.split: Any = None
+        self.admitted: dict[tuple[str, int], np.ndarray] = {}
         self.lock = threading.RLock()
 
     # -- machine code --------------------------------------------------------------------------
-    def compiled(self, kind: str) -> Any:
+    def compiled(self, kind: str, sizes: np.ndarray) -> Any:
         """Give the compiled function of one kind: value, jvp, vjp, gradient, hvp or second.
 
-        ``"jvp8"`` and ``"hvp4"`` are those along 8 and 4 directions at once.
+        ``"jvp8"`` and ``"hvp4"`` are those along 8 and 4 directions at once. The function may be
+        called with these `sizes` (the integers of a call, see `nodes.int64`), which have been
+        checked; if they are not as required, the exception that stands for it is raised.
         """
         module = self.modules.get(kind)
         if module is None:
             module = self.load(kind)
+        if module.REQUIREMENTS and self.admitted.get((kind, id(sizes))) is not sizes:
+            self.admit(kind, module, sizes)
         return module.function
+
+    def admit(self, kind: str, module: Any, sizes: np.ndarray) -> None:
+        """Check the sizes of a call, and remember that they were."""
+        status = module.requirements(sizes.tolist())
+        if status:
+            raise self.exception(*module.REQUIREMENTS[status - 1])
+        if len(self.admitted) >= _MOST_ADMITTED:
+            self.admitted.clear()
+        self.admitted[kind, id(sizes)] = sizes
+
+    def failure(self, kind: str, status: int) -> Exception:
+        """Make the exception that a status stands for."""
+        if status < 0:
+            return MemoryError("no memory for the tape of a compiled derivative")
+        return self.exception(*self.load(kind).FAILURES[status - 1])
+
+    def exception(self, name: str, message: str, place: str | None) -> Exception:
+        """Make an exception by its name: built in, of the user's module, or of NumPy's."""
+        scope = getattr(self.function, "__globals__", {})
+        kind = getattr(builtins, name, None) or scope.get(name)
+        kind = kind or getattr(np.linalg, name, None)
+        text = message if place is None else f"{message}\n  where: {place}"
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            return RuntimeError(text)
+        return RuntimeError(text) if isinstance(kind.__init__, FunctionType) else kind(text)
 
     def load(self, kind: str) -> Any:
         """Import the module of one kind."""
@@ -230,6 +266,7 @@ class Program:
         """Write the module of one kind."""
         kinds = [type_of(r) for r in program.results]
         blank = "".join(f", {_blank(k)}" for k in kinds)
+        asked, program = separated(program, program.params[1])
         emitted: Emitted = emit(program, home_of(self.function), blank)
         types = ", ".join(_numba_type(p.type) for p in program.params)
         options = 'cache=True, error_model="numpy", nogil=True'
@@ -237,6 +274,7 @@ class Program:
         lines = [
             *header(self.function, kind, emitted, ["njit"]),
             f"LAYOUT = {self.layout!r}",
+            *self.requirements(asked),
             "",
             "",
             *annotated(emitted.functions, self.function),
@@ -247,6 +285,20 @@ class Program:
             "",
         ]
         return "\n".join(lines)
+
+    def requirements(self, asked: Function | None) -> list[str]:
+        """Write what checks the sizes of a call; it is run by Python."""
+        if asked is None:
+            return ["REQUIREMENTS = []"]
+        emitted = emit(asked, home_of(self.function))
+        return [
+            *failures("REQUIREMENTS", emitted),
+            "",
+            "",
+            f"def requirements({emitted.params[0]}):",
+            *annotated(emitted.lines, self.function),
+            "    return 0",
+        ]
 
 
 def with_results(reverse: Function, program: Function) -> Function:

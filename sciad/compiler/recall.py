@@ -10,13 +10,14 @@ For every value of the program that the reversed code mentions:
 All stored values of a region form one frame, pushed at its end and popped at the beginning of its
 mirror, where the others are computed again.
 
-Integers that grow by a fixed amount in each iteration are computed from the loop's index. Shadows
+Integers that move by one in each iteration are computed from the loop's index. Shadows
 of buffers that a region allocates are allocated at the beginning of its mirror.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sciad.compiler.analysis import Places
 from sciad.compiler.costs import TRIPS, cost_of
@@ -30,6 +31,7 @@ from sciad.compiler.ir import (
     Const,
     If,
     Loop,
+    Node,
     Op,
     Operand,
     Region,
@@ -39,10 +41,10 @@ from sciad.compiler.ir import (
     operands,
     walk,
 )
-from sciad.compiler.replay import Replays
+from sciad.compiler.replay import Replays, regions_of
 from sciad.compiler.tapes import Slot
 
-__all__ = ["Recall", "substitute"]
+__all__ = ["Exit", "Recall", "substitute"]
 
 _PURE = frozenset(
     [
@@ -70,7 +72,27 @@ _PURE = frozenset(
         "call",
     ]
 )
+#: What a parameter does in each iteration, and how it depends on their number then.
+_STEPS = {
+    ("add", const(1)): "add",
+    ("add", const(-1)): "sub",
+    ("sub", const(1)): "sub",
+    ("sub", const(-1)): "add",
+}
 _FILLERS = {FLOAT: const(0.0), INT: const(0), BOOL: const(False)}
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The condition that leaves a loop: `met`, as the first `nodes` of a mirror compute it."""
+
+    met: Operand
+    mirror: Region
+    nodes: list[Node]
+
+    def is_there(self) -> bool:
+        """Whether the mirror needs the condition, which has been removed otherwise."""
+        return self.mirror.nodes[: len(self.nodes)] == self.nodes
 
 
 class Recall:
@@ -88,6 +110,8 @@ class Recall:
         Buffer allocated by the program -> shadow that has to be allocated.
     replays : Replays
         Copies of loop bodies that mirrors begin with.
+    exits : dict
+        Condition that leaves a loop -> where the mirror knows it.
     kept : set, optional
         If the reversed code is a function of its own: the parameters that it is given, too.
         Everything else goes to the tape then.
@@ -100,6 +124,7 @@ class Recall:
         indices: dict[Value, Value],
         shadows: dict[Value, Value],
         replays: Replays,
+        exits: dict[Value, Exit],
         kept: set[Value] | None = None,
     ):
         self.kept = kept
@@ -109,6 +134,9 @@ class Recall:
         self.shadows = shadows
         self.replays = replays
         self.known: dict[Value, Operand] = dict(indices)
+        there = {until: exit_ for until, exit_ in exits.items() if exit_.is_there()}
+        self.known.update((until, exit_.met) for until, exit_ in there.items())
+        self.heads = {id(exit_.mirror): len(exit_.nodes) for exit_ in there.values()}
         self.frames: dict[int, list[Value]] = {}
         self.preludes: dict[int, list[Op]] = {}
         self.regions: dict[int, Region] = {}
@@ -219,15 +247,16 @@ class Recall:
         return None
 
     def induction(self, node: Loop, param: Value) -> Op | None:
-        """`init + k`, for an integer that grows by one in step with the index `k` from zero."""
+        """`init + k` or `init - k`, for an integer that moves by one while `k` counts from zero."""
         k = node.params.index(param)
         after = self.places.producer.get(node.body.results[k])
         counts = node.kind == "while" or (node.start == const(0) and node.step == const(1))
         if param.type is not INT or not counts or not isinstance(after, Op):
             return None
-        if after.code != "add" or set(after.args) != {param, const(1)}:
+        code = _STEPS.get((after.code, *(a for a in after.args if a is not param)))
+        if code is None or (after.code == "sub" and after.args[0] is not param):
             return None
-        return Op("add", (node.inits[k], node.index), (Value(param.name, INT),))
+        return Op(code, (node.inits[k], node.index), (Value(param.name, INT),))
 
     # -- means ---------------------------------------------------------------------------------
     def prelude(self, home: Region) -> list[Op]:
@@ -279,7 +308,7 @@ class Recall:
         framed = {id(self.mirrors[key]) for key, frame in self.frames.items() if frame}
         for guard in guards:
             loops = [n for n in walk(guard.then) if not isinstance(n, Op)]
-            inside = [r for n in loops for r in _regions_of(n)]
+            inside = [r for n in loops for r in regions_of(n)]
             pops = any(isinstance(n, Op) and n.code == "pop" for n in walk(guard.then))
             if pops or any(id(r) in framed for r in inside):
                 guard.condition = const(True)
@@ -294,12 +323,9 @@ class Recall:
                 restored = tuple(self.known[v] for v in frame)
                 self.regions[key].nodes.append(Op("push", tuple(frame), (), slot))
                 prelude.insert(0, Op("pop", (), restored, slot))
-            mirror.nodes[:0] = prelude
-            self.begins[id(mirror)] = len(prelude)
-
-
-def _regions_of(node: If | Loop) -> tuple[Region, ...]:
-    return (node.then, node.orelse) if isinstance(node, If) else (node.body,)
+            head = self.heads.get(id(mirror), 0)
+            mirror.nodes[head:head] = prelude
+            self.begins[id(mirror)] = head + len(prelude)
 
 
 def substitute(region: Region, known: dict[Value, Operand]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sciad.compiler import indexing
+from sciad.compiler.intervals import is_inside, starts_at_zero
 from sciad.compiler.ir import Const, Operand, Value, const
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def is_positive(low: Lowering, n: Operand) -> bool:
         if stop is None or isinstance(stop, Const):
             continue
         last, more = low.offsets.get(stop, (stop, 0))
-        if last is base and shift >= more and indexing.starts_at_zero(low, start):
+        if last is base and shift >= more and starts_at_zero(low, start):
             return True
     return False
 
@@ -39,7 +39,7 @@ def wrapped(low: Lowering, a: Operand, n: Operand) -> Operand | None:
     if not isinstance(a, Value):
         return None
     base, shift = low.offsets.get(a, (a, 0))
-    if base is None or abs(shift) > 1 or not indexing.is_inside(low, base, n):
+    if base is None or abs(shift) > 1 or not is_inside(low, base, n):
         return None
     b = low.b
     if shift < 0:

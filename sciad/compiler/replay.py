@@ -49,7 +49,17 @@ from sciad.core.errors import CompileError
 if TYPE_CHECKING:
     from sciad.compiler.checkpointing import Checkpoints
 
-__all__ = ["Replay", "Replays", "around_checkpoints", "best", "copied", "without_blind_stores"]
+__all__ = [
+    "Replay",
+    "Replays",
+    "around_checkpoints",
+    "best",
+    "copied",
+    "overwritten_first",
+    "regions",
+    "regions_of",
+    "without_blind_stores",
+]
 
 #: A replayed loop has to be estimated at no more than this part of the time without.
 _GAIN = 0.85
@@ -117,6 +127,7 @@ class Replays:
         self.varied = varied
         self.chosen = set(chosen)
         self.mirrors: dict[int, Replay] = {}
+        self.kept: list[Region] = []
         self.number = unused_tape(places.top)
 
     def of(self, loop: Loop) -> Replay | None:
@@ -126,6 +137,11 @@ class Replays:
         if loop.index not in self.chosen or not self.possible(loop):
             return None
         return self.copy(loop, None)
+
+    def replayed(self, mirror: Region, replay: Replay) -> None:
+        """Note that a mirror begins with a copy; it is kept, so that its id stays its own."""
+        self.mirrors[id(mirror)] = replay
+        self.kept.append(mirror)
 
     def checkpoints(self, loop: Loop) -> Checkpoints:
         """Write what a loop with stored states needs, or refuse."""
@@ -434,7 +450,7 @@ def _unseen(region: Region, kept, last, spans, since: int | None, found: set[int
 
 
 def overwritten_first(places: Places, body: Region, buffer: Value) -> bool:
-    """Tell whether a run writes all elements of a buffer before it reads any."""
+    """Tell whether a run reads no element of a buffer before it has written all of them."""
     size = places.producer[buffer].args[0]
     for node in body.nodes:
         if isinstance(node, Loop) and _fills(node, buffer, size):
@@ -442,8 +458,17 @@ def overwritten_first(places: Places, body: Region, buffer: Value) -> bool:
         inside = Region([node])
         read, _ = accessed(inside)
         if buffer in read or _adds_to(inside, buffer):
-            return False
-    return False
+            sides = regions_of(node)
+            if not sides or not all(overwritten_first(places, side, buffer) for side in sides):
+                return False
+    return True
+
+
+def regions_of(node: Node) -> tuple[Region, ...]:
+    """List the regions directly inside a node."""
+    if isinstance(node, If):
+        return (node.then, node.orelse)
+    return (node.body,) if isinstance(node, Loop) else ()
 
 
 def _fills(loop: Loop, buffer: Value, size: Operand) -> bool:

@@ -21,6 +21,7 @@ from sciad.compiler.ir import (
     Operand,
     Region,
     Value,
+    const,
     defined,
     operands,
     walk,
@@ -28,7 +29,8 @@ from sciad.compiler.ir import (
 
 __all__ = ["remove_dead", "simplify"]
 
-_EFFECTS = frozenset(["store", "accum", "linalg", "check", "push", "pop", "invoke"])
+_EFFECTS = frozenset(["store", "accum", "linalg", "check", "assume", "push", "pop", "invoke"])
+_TRUE, _FALSE = const(True), const(False)
 _WRITES = ("store", "accum", "linalg")
 
 
@@ -173,6 +175,8 @@ class _Numbering:
         for k, (x, y) in enumerate(zip(then.results, orelse.results, strict=True)):
             if x == y:
                 self.known[node.outs[k]] = x
+            elif (x, y) == (_TRUE, _FALSE):
+                self.known[node.outs[k]] = condition
             else:
                 keep.append(k)
         for side in (then, orelse):

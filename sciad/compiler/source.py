@@ -15,9 +15,20 @@ from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import Failure, Function, Op, walk
 from sciad.core.errors import CompileError
 
-__all__ = ["annotated", "called", "header", "home_of", "machine_code"]
+__all__ = ["annotated", "called", "failures", "header", "home_of", "machine_code"]
 
-_RUNTIME = "tape_free, tape_get, tape_get_int, tape_grow, tape_put, tape_put_int"
+_RUNTIME = ", ".join(
+    [
+        "TAPE_ROOM",
+        "tape_begin",
+        "tape_free",
+        "tape_get",
+        "tape_get_int",
+        "tape_grow",
+        "tape_put",
+        "tape_put_int",
+    ]
+)
 
 _VECTORISED = re.compile(r"\bvec_\w+(?=\()")
 _OURS = ("cfunc", "njit")
@@ -40,6 +51,8 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
         "",
         f"from sciad.compiler.machine import {', '.join(n for n in numba if n in _OURS)}",
     ]
+    if any(line.lstrip().startswith("assume(") for line in emitted.lines):
+        lines += ["from sciad.compiler.machine import assume"]
     if emitted.uses_tape:
         lines += [f"from sciad.compiler.runtime import {_RUNTIME}"]
     written = "\n".join([*emitted.functions, *emitted.lines])
@@ -51,9 +64,13 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
     helpers = [name for name in HELPERS if f"{name}(" in written]
     if helpers:
         lines += [f"from sciad.compiler.dense import {', '.join(helpers)}"]
-    lines += ["", "FAILURES = ["]
-    lines += [f"    {_failure(f)!r}," for f in emitted.failures]  # type: ignore[arg-type]
-    return [*lines, "]", *emitted.tables, "", ""]
+    return [*lines, "", *failures("FAILURES", emitted), *emitted.tables, "", ""]
+
+
+def failures(name: str, emitted: Emitted) -> list[str]:
+    """Write a list of what the statuses of a function stand for."""
+    meanings = [_failure(f) for f in emitted.failures]  # type: ignore[arg-type]
+    return [f"{name} = [", *(f"    {meaning!r}," for meaning in meanings), "]"]
 
 
 def home_of(function: Any) -> str:

@@ -12,6 +12,7 @@ from sciad.compiler import arrays, indexing, language, recursion
 from sciad.compiler.calls import may_write
 from sciad.compiler.expressions import binary, condition
 from sciad.compiler.ir import (
+    INT,
     Const,
     Failure,
     If,
@@ -192,9 +193,9 @@ def branch(
     location, before, mark = low.at(node), low.env, now()
     sides = []
     unsettled = False
-    for thunk in (then, orelse):
+    for thunk, holds in ((then, True), (orelse, False)):
         low.env = dict(before)
-        with low.b.inside(Region()) as region:
+        with low.b.inside(Region()) as region, low.assuming(test, holds):
             unsettled |= recursion.attempt(low, thunk)
         sides.append(_Side(region, low.env, low.dead, []))
         low.dead = False
@@ -206,6 +207,9 @@ def branch(
     for side in sides:
         side.region.results = tuple(side.results)
     first, second = (side.region for side in sides)
+    if not any(side.dead for side in sides):
+        pairs = zip(outs, first.results, second.results, strict=True)
+        low.choices.update((out, (test, x, y)) for out, x, y in pairs if out.type is INT)
     low.b.region.nodes.append(If(test, first, second, tuple(outs), location))
 
 

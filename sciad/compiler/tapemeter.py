@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sciad.compiler import cache
+from sciad.compiler.emit import BEGIN
 from sciad.compiler.nodes import Call, split_of
 from sciad.compiler.program import Program
 from sciad.compiler.source import machine_code
@@ -19,8 +20,14 @@ from sciad.core.errors import SciadError
 
 __all__ = ["tape_slots"]
 
-_END = "    tape_free(tape)\n    return 0\n"
-_MEASURED = "    tape_free(tape)\n    return -2 - room\n"
+_END = "    tape_free(tape, room)\n    return 0\n"
+_MEASURED = "    tape_free(tape, room)\n    return -2 - room\n"
+#: A tape that begins with no room, and takes what is needed and no more.
+_EXACT = {
+    BEGIN: "np.int64(0), np.int64(0), np.int64(0)",
+    "tape_grow": "tape_grow_exactly",
+    "tape_free": "tape_free_grown",
+}
 
 
 def tape_slots(call: Call) -> int:
@@ -38,10 +45,11 @@ def tape_slots(call: Call) -> int:
 
 
 def _measured(program: Program, source: str) -> Any:
-    text = re.sub(r"\btape_grow\b", "tape_grow_exactly", source)
-    if not text.endswith(_END):
+    if not source.endswith(_END):
         raise SciadError("the tape of this program cannot be measured")
-    text = text.removesuffix(_END) + _MEASURED
+    text = source.removesuffix(_END) + _MEASURED
+    for name, other in _EXACT.items():
+        text = re.sub(rf"\b{re.escape(name)}", other, text)
     path = cache.write(f"{program.root.__name__}_tape", text)
     return machine_code(path, program.function).function
 

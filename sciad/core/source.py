@@ -27,7 +27,15 @@ from sciad.core.tree import flatten
 DAY = 86400.0
 _STARTED = time.time()
 
-__all__ = ["SYNTAX", "FunctionSource", "captured", "nested_codes", "rebind", "source_of"]
+__all__ = [
+    "SYNTAX",
+    "FunctionSource",
+    "captured",
+    "holds_data",
+    "nested_codes",
+    "rebind",
+    "source_of",
+]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -271,6 +279,17 @@ def captured(function: Callable[..., Any]) -> dict[str, Any]:
     found = _captured(function, set())
     found.pop("__code__", None)
     return found
+
+
+def holds_data(found: Any) -> bool:
+    """Whether there is anything in what `captured` found but functions that capture nothing."""
+    for name, value in found.items():
+        if name == "__code__":
+            if not isinstance(value, types.CodeType) or value.co_freevars:
+                return True
+        elif type(value) is not dict or "__code__" not in value or holds_data(value):
+            return True
+    return False
 
 
 def _captured(function: Any, seen: set[int]) -> dict[str, Any]:

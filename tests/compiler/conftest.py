@@ -64,10 +64,14 @@ class StrictTape(dict):
             self.peak = max(self.peak, len(self))
 
         def grow(tape, room, need):
-            tape = tape or next(made)
-            assert need > room == self.rooms.get(tape, 0)
+            assert need > room == self.rooms[tape]
             self.rooms[tape] = need
             return tape, need
+
+        def begin():
+            tape = next(made)
+            self.rooms[tape] = 0
+            return tape
 
         take = lambda tape, slot: self.pop((tape, slot))
         return {
@@ -75,8 +79,10 @@ class StrictTape(dict):
             "tape_put_int": put,
             "tape_get": take,
             "tape_get_int": take,
+            "TAPE_ROOM": 0,
+            "tape_begin": begin,
             "tape_grow": grow,
-            "tape_free": lambda tape: self.rooms.pop(tape, None),
+            "tape_free": lambda tape, room: self.rooms.pop(tape),
         }
 
 
@@ -139,6 +145,11 @@ def run_emitted(text):
     return namespace["function"], tape
 
 
+def assured(condition):
+    """Check what LLVM is told."""
+    assert condition
+
+
 def namespace_of(text):
     text = re.sub(r"^(import|from) .*$", "", text, flags=re.M)
     plain = lambda *args, **options: lambda function: function
@@ -152,6 +163,7 @@ def namespace_of(text):
         **tape.functions(),
         **vectorised(),
         "special": scipy.special,
+        "assume": assured,
         **{name: run_helper(getattr(dense, name)) for name in dense.__all__},
     }
     exec(compile(text, "<emitted>", "exec"), namespace)
@@ -174,8 +186,7 @@ def load_in_interpreter(program, kind):
             tape.clear()
             return tuple(map(plain, found)) if isinstance(found, tuple) else found
 
-        failures = namespace["FAILURES"]
-        made = types.SimpleNamespace(function=function, LAYOUT=program.layout, FAILURES=failures)
+        made = types.SimpleNamespace(function=function, **_facts(namespace))
         program.modules[kind] = made
     return program.modules[kind]
 
@@ -242,8 +253,13 @@ def interpreted_module(path, function):
         return tuple(x.data if isinstance(x, StrictArray) else x for x in found)
 
     known = inner.__globals__
-    parts = {name: known[name] for name in ("LAYOUT", "FAILURES")}
-    return types.SimpleNamespace(function=run, __file__=str(path), **parts)
+    return types.SimpleNamespace(function=run, __file__=str(path), **_facts(known))
+
+
+def _facts(namespace):
+    """Find what a module says about itself."""
+    names = ("LAYOUT", "FAILURES", "REQUIREMENTS", "requirements")
+    return {name: namespace[name] for name in names if name in namespace}
 
 
 @pytest.fixture
@@ -290,8 +306,7 @@ def interpreted_jit(monkeypatch):
                 return result
             return tuple(x.data if isinstance(x, StrictArray) else x for x in result)
 
-        names = {n: known[n] for n in ("LAYOUT", "FAILURES")}
-        return types.SimpleNamespace(function=checked, __file__=str(path), **names)
+        return types.SimpleNamespace(function=checked, __file__=str(path), **_facts(known))
 
     derived = program.Program.derived
 

@@ -127,7 +127,7 @@ def test_derivatives_up_to_the_second_are_compiled(monkeypatch):
     kinds = []
     compiled = Program.compiled
     monkeypatch.setattr(
-        Program, "compiled", lambda self, k: (kinds.append(k), compiled(self, k))[1]
+        Program, "compiled", lambda self, k, d: (kinds.append(k), compiled(self, k, d))[1]
     )
     g = lambda x: wave(x, 2.0)
     for inner in (grad(g), jacobian(g, mode="forward")):

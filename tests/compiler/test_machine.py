@@ -31,7 +31,7 @@ def test_periodic_neighbours_of_one_array_given_twice(shape):
 def test_machine_code_says_that_buffers_are_distinct():
     x = np.ones((2, 2))
     program, _, _ = neighbours._program((x, x), {})
-    (text,) = program.compiled("value").inspect_llvm().values()
+    (text,) = program.load("value").function.inspect_llvm().values()
     assert "!alias.scope" in text
     assert "!noalias" in text
     source = program.source("value")

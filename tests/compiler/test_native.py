@@ -208,7 +208,7 @@ def test_the_tape_is_freed_when_a_check_fails(interpreted):
 
     text = interpreted(rhs, 1, 1).texts["vjp"].splitlines()
     (place,) = [k for k, line in enumerate(text) if line.strip() == "return 1"]
-    assert text[place - 1].strip() == "tape_free(tape)"
+    assert text[place - 1].strip() == "tape_free(tape, room)"
 
 
 def test_wrong_number_of_results_is_located():

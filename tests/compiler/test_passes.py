@@ -411,7 +411,7 @@ def test_literals():
 def test_the_tape_grows_and_keeps_what_it_holds():
     @numba.njit
     def round_trip(n):
-        tape, room, top = 0, 0, 0
+        tape, room, top = runtime.tape_begin(), runtime.TAPE_ROOM, 0
         for k in range(n):
             if top + 2 > room:
                 tape, room = runtime.tape_grow(tape, room, top + 2)
@@ -424,7 +424,7 @@ def test_the_tape_grows_and_keeps_what_it_holds():
             same = runtime.tape_get(tape, top) == 0.5 * k
             if not same or runtime.tape_get_int(tape, top + 1) != k:
                 wrong += 1
-        runtime.tape_free(tape)
+        runtime.tape_free(tape, room)
         return wrong + top
 
     assert round_trip(100_000) == 0
@@ -446,8 +446,9 @@ def test_failures_free_the_tape():
     with pytest.raises(ValueError, match="the end"):
         fails_at_the_end(1.0, 10)
     program, _, _ = fails_at_the_end._program((1.0, 10), {})
-    pull, n = program.compiled("vjp"), 200_000
+    n = 200_000
     inputs = np.array([1.0]), np.array([n]), np.ones(1), np.zeros(1)
+    pull = program.compiled("vjp", inputs[1])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(300):
         assert pull(*inputs) == 1
