@@ -45,7 +45,7 @@ from sciad.compiler.ir import (
     walk,
 )
 from sciad.compiler.recall import substitute
-from sciad.compiler.replay import overwritten_first
+from sciad.compiler.replay import overwritten_first, regions_of
 from sciad.compiler.slabs import separate
 
 __all__ = ["Fused", "Fusion"]
@@ -107,10 +107,14 @@ class Fusion:
         mirrors = {n.index: n for n in reverse.nodes if isinstance(n, Loop)}
         judge = _Judge(self, source, reverse, used)
         found = []
+        moving: set[Node] = set()  # mirrors that earlier loops need as a whole
         for loop in [n for n in source.nodes if isinstance(n, Loop)]:
             mirror = mirrors.get(self.indices.get(loop.index, loop.index))
-            if mirror is not None and judge.agrees(Fused(loop, mirror, [])):
+            if mirror is None or mirror in moving:
+                continue
+            if judge.agrees(Fused(loop, mirror, [])):
                 noted("reversed", loop.location, "each iteration as soon as it has run")
+                moving.update(judge.required(Fused(loop, mirror, [])))
                 del self.indices[loop.index]
                 self.places.detach(loop)
                 inner = self.find(loop.body, mirror.body, judge.touched_before(mirror))
@@ -153,6 +157,8 @@ def _merge(loop: Loop, mirror: Loop) -> list[Node]:
 def settle(reverse: Region) -> None:
     """Take what loops carry unchanged out of them, in place."""
     for node in reverse.nodes:
+        for inner in regions_of(node):
+            settle(inner)
         if not isinstance(node, Loop):
             continue
         same = [k for k, p in enumerate(node.params) if node.body.results[k] is p]
@@ -221,6 +227,8 @@ class _Judge:
         """Whether a node of the reversed code needs nothing but cotangents and earlier values."""
         for op in walk(Region([node])):
             if isinstance(op, Loop) and id(op.body) in self.separated:
+                return False
+            if isinstance(op, Op) and op.code in _ORDERED:
                 return False
             buffers = [a for a in operands(op) if isinstance(a.type, BufferType)]
             if any(b in self.places.home for b in buffers):

@@ -8,7 +8,7 @@ compiled function is called, and not in it; what they say of two lengths, LLVM i
 from __future__ import annotations
 
 from sciad.compiler.analysis import copy_region
-from sciad.compiler.ir import BufferType, Const, Function, Node, Op, Region, Value, walk
+from sciad.compiler.ir import INT, Const, Function, Node, Op, Region, Value, walk
 from sciad.compiler.simplify import remove_dead
 
 __all__ = ["separated"]
@@ -16,6 +16,10 @@ __all__ = ["separated"]
 _FAILING = ("check", "invoke", "push")
 _CONDITIONS = ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not")
 _WRITES = ("store", "accum", "linalg")
+#: What Python computes as compiled code does, whatever the numbers: nothing here raises.
+_HARMLESS = frozenset(
+    ["add", "sub", "mul", "neg", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "select"]
+)
 
 
 def separated(program: Function, sizes: Value) -> tuple[Function | None, Function]:
@@ -80,9 +84,13 @@ def _given(node: Op, known: set[Value]) -> bool:
 
 
 def _computed(node: Op, known: set[Value]) -> bool:
-    kinds = [a.type for a in (*node.args, *node.outs)]
-    plain = not any(isinstance(kind, BufferType) for kind in kinds) and len(node.outs) == 1
-    return plain and _given(node, known)
+    return _plain(node) and _given(node, known)
+
+
+def _plain(node: Op) -> bool:
+    if node.code in ("floordiv", "mod"):
+        return node.out.type is INT and isinstance(node.args[1], Const) and node.args[1].value > 0
+    return node.code in _HARMLESS
 
 
 def _copy(node: Op) -> Op:
