@@ -3,6 +3,8 @@
 import contextlib
 import io
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,9 @@ def blocks(page):
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: p.name)
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "page"}
+    module = types.ModuleType("page")  # classes are found by their module
+    monkeypatch.setitem(sys.modules, "page", module)
+    namespace = vars(module)
     text = page.read_text(encoding="utf-8")
     for code, expected in blocks(page):
         line = text[: text.index(code)].count("\n")

@@ -554,7 +554,7 @@ class _Adjoint:
     def term(self, node: Op, k: int, bar: Operand) -> Operand | None:
         """Contribution of a pure float operation to the cotangent of its operand k."""
         b, code, args = self.b, node.code, node.args
-        if code == "add" or (code in ("sub", "mod") and k == 0):
+        if code in ("add", "single") or (code in ("sub", "mod") and k == 0):
             return bar
         flag = self.live.get(bar)
         if code in ("sub", "neg"):

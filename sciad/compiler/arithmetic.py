@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from sciad.compiler import integers, remainders
-from sciad.compiler.ir import FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler import integers, precision, remainders
+from sciad.compiler.ir import FLOAT, FLOAT32, INT, Const, Operand, Value, const
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
 
 __all__ = ["arithmetic", "power"]
+
+_MOST_EXACT = 1 << 24
 
 
 def arithmetic(low: Lowering, code: str, a: Operand, b: Operand, node: ast.AST) -> Operand:
@@ -46,6 +48,10 @@ def arithmetic(low: Lowering, code: str, a: Operand, b: Operand, node: ast.AST) 
 def power(low: Lowering, a: Operand, b: Operand, node: ast.AST) -> Operand:
     """Raise a to b. An int to a known negative int is a float, as in Python; others are refused."""
     builder = low.b
+    if FLOAT32 in (a.type, b.type):
+        if precision.common(builder, (a, b)) is FLOAT32:
+            return _single_power(low, a, b, node)
+        a, b = builder.cast(a, FLOAT), b if b.type is INT else builder.cast(b, FLOAT)
     a = builder.together(a)[0]
     b = builder.together(b)[0]
     if isinstance(b, Const) and b.type is FLOAT and b.value in (1.0, 2.0, 3.0, 4.0):
@@ -65,3 +71,16 @@ def power(low: Lowering, a: Operand, b: Operand, node: ast.AST) -> Operand:
         low.check(builder.compare("ge", b, const(0)), "ValueError", message, node)
         return integers.checked_power(low, a, b, node)
     return builder.pure("pow", builder.cast(a, FLOAT), builder.cast(b, FLOAT))
+
+
+def _single_power(low: Lowering, a: Operand, b: Operand, node: ast.AST) -> Operand:
+    """Raise a to b where the result is a float32."""
+    builder = low.b
+    a = builder.cast(a, FLOAT32)
+    if isinstance(b, Const) and float(b.value).is_integer() and abs(b.value) <= _MOST_EXACT:
+        b = const(int(b.value))
+    if b == const(2):
+        return arithmetic(low, "mul", a, a, node)
+    if b == const(0):
+        return Const(1.0, FLOAT32)
+    return builder.pure("pow", a, b if b.type is INT else builder.cast(b, FLOAT32))

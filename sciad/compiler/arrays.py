@@ -20,7 +20,8 @@ from sciad.compiler.ir import (
     Value,
     const,
 )
-from sciad.compiler.types import STATIC_LIMIT
+from sciad.compiler.precision import NUMPY
+from sciad.compiler.types import STATIC_LIMIT, widest
 from sciad.compiler.values import (
     Abstract,
     Cells,
@@ -92,7 +93,7 @@ def length(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     """len(value)."""
     if isinstance(value, ComplexOf):
         return length(low, value.re, node)
-    if isinstance(value, TupleOf | Structure):
+    if isinstance(value, TupleOf) or (isinstance(value, Structure) and value.is_dict):
         return const(len(value.items))
     if isinstance(value, ListOf):
         return const(value.cells.size)
@@ -196,7 +197,10 @@ def owns_buffer(low: Lowering, view: Memory) -> bool:
 
 def load(low: Lowering, view: Memory, indices: tuple[Operand, ...]) -> Value:
     """Read an element at indices that are known to be inside."""
-    return low.b.load(view.buffer, _position(low, view, indices))
+    found = low.b.load(view.buffer, _position(low, view, indices))
+    if low.single and not view.is_list:
+        low.b.origin[found] = NUMPY
+    return found
 
 
 def _position(low: Lowering, view: Memory, indices: tuple[Operand, ...]) -> Operand:
@@ -253,7 +257,7 @@ def _typed(made: Memory, x: Operand) -> Operand:
 def fill_cells(low: Lowering, cells: Cells, items: list[Operand]) -> None:
     """Set the elements of a new array; an array of ints or bools stays one."""
     kinds = [x.type for x in items]
-    cells.element = max(kinds, key=lambda kind: kind.rank, default=FLOAT)
+    cells.element = widest(kinds)
     for k, x in enumerate(items):
         low.env[(cells, k)] = low.b.cast(x, cells.element)
 

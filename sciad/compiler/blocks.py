@@ -48,7 +48,7 @@ from sciad.compiler.vecmath.catalogue import BLOCK, CATALOGUE, Entry
 __all__ = ["blocked"]
 
 _ARITHMETIC = ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg")
-_OTHER = ("and", "or", "not", "float", "int", "select", "stop", "call", "load")
+_OTHER = ("and", "or", "not", "float", "int", "single", "select", "stop", "call", "load")
 _FREE = frozenset([*COMPARISONS, *_ARITHMETIC, *_OTHER])
 # calls that may be made twice: for an argument in a block and again where the loop goes on
 _CHEAP = frozenset(["abs", "sqrt", "copysign", "floor", "ceil", "trunc", "sign"])

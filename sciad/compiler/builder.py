@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from sciad.compiler import precision
 from sciad.compiler.fold import fold, result_type
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
+    FLOAT32,
     INT,
     BufferType,
     Const,
@@ -39,6 +41,7 @@ class Builder:
         self.sizes: dict[Value, Operand] = {}  # of the buffers that were allocated
         self.written: list[Value] = []
         self.frozen: dict[Value, str] = {}  # buffer -> why it may not be written to any more
+        self.origin: dict[Value, str] = {}  # numbers known to be Python's or NumPy's
 
     @contextmanager
     def inside(self, region: Region) -> Iterator[Region]:
@@ -67,6 +70,8 @@ class Builder:
         if type_of(operand) is type_:
             self.fits(operand)
             return operand
+        if type_ is FLOAT32:
+            return precision.single(self, operand)
         if isinstance(operand, Const):
             return self.converted(operand, type_)
         return self.pure("float" if type_ is FLOAT else "int", operand)
@@ -94,7 +99,10 @@ class Builder:
 
     def together(self, *args: Operand, least: ScalarType = INT) -> tuple[Operand, ...]:
         """Promote operands to their common type, at least `least`."""
-        common = max((least, *map(type_of, args)), key=lambda t: t.rank)
+        if any(a.type is FLOAT32 for a in args):
+            common = precision.common(self, args)
+        else:
+            common = max((least, *map(type_of, args)), key=lambda t: t.rank)
         return tuple(a if a.type is common else self.cast(a, common) for a in args)
 
     def add(self, a: Operand, b: Operand) -> Operand:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import functools
 import math
 import types as python_types
@@ -22,12 +23,15 @@ from sciad.compiler import (
     library,
     members,
     nested,
+    overloads,
     ranges,
+    records,
+    singles,
     special,
     whole,
 )
 from sciad.compiler.functions import SCALAR, scalar_call, to_int
-from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const
+from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, Const, Operand, ScalarType, const
 from sciad.compiler.kinds import converted, dtype_argument, element_type
 from sciad.compiler.linear import LINEAR
 from sciad.compiler.merge import is_scalar
@@ -132,9 +136,13 @@ def call(
     low: Lowering, target: Abstract, args: Arguments, named: dict[str, Abstract], node: ast.Call
 ) -> Abstract:
     """Call anything that can be called."""
+    if isinstance(target, Pythonic) and target.function is dataclasses.replace:
+        return records.replaced(low, args, named, node)
     if isinstance(target, Pythonic):
         target = nested.reopened(low, target, node)
     if isinstance(target, Derivative):
+        if low.single:
+            singles.expect_followed(low, target.kind, args, node)
         return nested.call_derivative(low, target, args, named, node)
     if isinstance(target, Pythonic | Closure):
         return low.call(target, args, named, node)
@@ -149,11 +157,24 @@ def call(
     if not isinstance(target, Object):
         low.refuse("something is called that is not a function", node)
     function = _hashable(target.value)
+    if records.is_record(function):
+        return records.constructed(low, function, args, named, node)
     known = function in _HANDLERS or function in library.FUNCTIONS
     if not known and python_function(function) is not None:
         found = members.function_of(low, function, node)
         if found is not None:
             return call(low, found, args, named, node)
+    if low.single:
+        run = lambda given, options: _known(low, target, given, options, node)
+        return singles.call(low, function, args, named, node, run)
+    return _known(low, target, args, named, node)
+
+
+def _known(
+    low: Lowering, target: Object, args: Arguments, named: dict[str, Abstract], node: ast.Call
+) -> Abstract:
+    """Call a function that is known to the compiler."""
+    function = _hashable(target.value)
     found = complex_calls.call(low, function, args, named, node)
     if found is not None:
         return found
@@ -169,11 +190,12 @@ def call(
         if named:
             low.refuse(f"{ast.unparse(node.func)} with keyword arguments", node)
         apply = lambda *operands: scalar_call(low, function, operands, node)
-        return whole.elementwise(low, apply, args, node)
+        return whole.elementwise(low, singles.elementwise(low, function, apply), args, node)
     name = special.name_of(target.value)
     if name is not None:
         _exactly(low, args, named, 1, 1, node)
-        value = lambda x: low.b.pure("call", low.b.cast(x, FLOAT), attr=name)
+        exact = lambda x: x if x.type is FLOAT32 else low.b.cast(x, FLOAT)
+        value = lambda x: low.b.pure("call", exact(x), attr=name)
         return whole.elementwise(low, value, args, node)
     return low.refuse(
         f"{ast.unparse(node.func)} has no compiled form",
@@ -188,6 +210,10 @@ def _method(low: Lowering, target: Method, args: Arguments, named, node: ast.Cal
         return complex_calls.method(low, owner, name, args, named, node)
     if is_scalar(owner) and name == "conjugate" and not args:
         return owner
+    if isinstance(owner, TupleOf):
+        found = records.tuple_method(low, owner, name, args, named, node)
+        if found is not None:
+            return found
     if isinstance(owner, Structure) and owner.is_dict and name in ("values", "items", "keys"):
         keys = [Object(k) if isinstance(k, str) else const(k) for k in owner.items]
         values = list(owner.items.values())
@@ -195,7 +221,10 @@ def _method(low: Lowering, target: Method, args: Arguments, named, node: ast.Cal
         return TupleOf(tuple({"values": values, "items": pairs, "keys": keys}[name]))
     functions = {"copy": _copy, "dot": _dot, "nonzero": _where, **library.METHODS}
     if isinstance(owner, StaticArray | Memory) and name in functions:
-        return functions[name](low, [owner, *args], named, node)
+        run = lambda own, given, options: functions[name](low, [own, *given], options, node)
+        if low.single:
+            return singles.method(low, owner, name, args, named, node, run)
+        return run(owner, args, named)
     return low.refuse(
         f"the method {name!r} has no compiled form", node, "write it with indices and arithmetic"
     )
@@ -212,7 +241,8 @@ def _exactly(low: Lowering, args: Arguments, named, least: int, most: int, node:
 # -- builtins ------------------------------------------------------------------------------------
 def _len(low, args, named, node) -> Abstract:
     _exactly(low, args, named, 1, 1, node)
-    return arrays.length(low, args[0], node)
+    found = overloads.unary(low, "__len__", args[0], node)
+    return arrays.length(low, args[0], node) if found is None else found
 
 
 def _range(low, args, named, node) -> Abstract:
@@ -235,11 +265,16 @@ def _conversion(kind) -> Callable:
         x = low.as_scalar(args[0], node)
         if kind is BOOL:
             return low.b.truth(x)
-        if kind is INT and x.type is FLOAT:
-            return to_int(low, x, node)
+        if kind is INT and x.type in (FLOAT, FLOAT32):
+            return to_int(low, low.b.cast(x, FLOAT), node)
         return low.b.cast(x, kind)
 
     return convert
+
+
+def _float32(low, args, named, node) -> Abstract:
+    low.begin_single()
+    return _conversion(FLOAT32)(low, args, named, node)
 
 
 def _extreme(code: str) -> Callable:
@@ -286,7 +321,7 @@ def _builtin_sum(low, args, named, node) -> Abstract:
 def _enumerate(low, args, named, node) -> Abstract:
     first = low.as_scalar(named.pop("start", args[1] if len(args) > 1 else const(0)), node)
     _exactly(low, args, named, 1, 2, node)
-    if first.type is FLOAT:
+    if first.type in (FLOAT, FLOAT32):
         low.refuse("enumerate starts at a float", node)
     if language.is_long(args[0]) or language.is_mutable(args[0]):
         return language.zipped(low, args[:1], first, node)
@@ -499,6 +534,7 @@ _HANDLERS: dict[Any, Callable] = {
     builtins.int: _conversion(INT),
     builtins.bool: _conversion(BOOL),
     np.float64: _conversion(FLOAT),
+    np.float32: _float32,
     builtins.max: _extreme("gt"),
     builtins.min: _extreme("lt"),
     builtins.sum: _builtin_sum,

@@ -33,7 +33,7 @@ Context = tuple[tuple[str, int], ...]
 _STRAIGHT = frozenset(
     [
         *("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "lt", "le", "gt", "ge"),
-        *("eq", "ne", "and", "or", "not", "float", "int", "select", "call"),
+        *("eq", "ne", "and", "or", "not", "float", "int", "single", "select", "call"),
         *("alloc", "load", "store", "accum", "check", "push", "pop"),
     ]
 )

@@ -60,7 +60,7 @@ _INFIX = {
 }
 _ATOM = 9
 _DTYPES = {FLOAT: "", INT: ", dtype=np.int64", BOOL: ", dtype=np.bool_"}
-_PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call", "stop"}
+_PURE = frozenset(_INFIX) | {"neg", "not", "float", "int", "select", "call", "stop", "single"}
 _INDENT = "    "
 HELPERS = ("dense_cholesky", "dense_det", "dense_logdet", "dense_solve", "dense_solvet")
 _LONGEST = 60
@@ -223,6 +223,8 @@ class _Emitter:
             if node.attr in EXTREMA:
                 return f"vec_{name}({inner})", _ATOM
             return (f"{name}({inner})" if module == "" else f"{module}.{name}({inner})"), _ATOM
+        if code == "single":
+            return f"np.float64(np.float32({self.text(args[0])}))", _ATOM
         if code == "float" and args[0].type is BOOL:  # Numba has no float(bool)
             return f"float(int({self.text(args[0])}))", _ATOM
         return f"{code}({self.text(args[0])})", _ATOM

@@ -18,10 +18,13 @@ from sciad.compiler import (
     iteration,
     language,
     members,
+    overloads,
+    precision,
+    singles,
     whole,
 )
 from sciad.compiler.arithmetic import arithmetic
-from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import dtype_of, element_type
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.types import scalar_type
@@ -103,13 +106,19 @@ def binary(
     low: Lowering, kind: type[ast.operator], a: Abstract, b: Abstract, node: ast.AST
 ) -> Abstract:
     """Apply a binary operator to any two values."""
+    found = overloads.binary(low, kind, a, b, node)
+    if found is not None:
+        return found
     if isinstance(a, ComplexOf) or isinstance(b, ComplexOf):
+        if low.single and any(singles.holds(low, x) for x in (a, b)):
+            singles.refuse(low, f"{ast.unparse(node)}, complex arithmetic", node)
         return complexes.binary(low, kind, a, b, node)
     listed = any(isinstance(x, TupleOf | ListOf) for x in (a, b))
     if listed and not any(isinstance(x, StaticArray | Memory | Elements) for x in (a, b)):
         return _sequences(low, kind, a, b, node)
     if kind is ast.MatMult:
-        return whole.product(low, a, b, node)
+        product = lambda x, y: whole.product(low, x, y, node)
+        return singles.rounded(low, product, [a, b], node)
     if kind in (ast.BitAnd, ast.BitOr, ast.BitXor):
         return _bitwise(low, kind, a, b, node)
     code = _CODES.get(kind)
@@ -118,8 +127,11 @@ def binary(
     _numeric(low, a, node)
     _numeric(low, b, node)
     if any(isinstance(x, StaticArray | Memory | Elements) for x in (a, b)):
-        return whole.elementwise(low, lambda x, y: _of_arrays(low, code, x, y, node), [a, b], node)
-    return whole.elementwise(low, lambda x, y: arithmetic(low, code, x, y, node), [a, b], node)
+        of_arrays = lambda x, y: _of_arrays(low, code, x, y, node)
+        apply = singles.traced(low, of_arrays, precision.NUMPY)
+    else:
+        apply = singles.traced(low, lambda x, y: arithmetic(low, code, x, y, node))
+    return whole.elementwise(low, apply, [a, b], node)
 
 
 def _of_arrays(low: Lowering, code: str, x: Operand, y: Operand, node: ast.AST) -> Operand:
@@ -212,20 +224,27 @@ def _unary(low: Lowering, node: ast.UnaryOp) -> Abstract:
     if isinstance(node.op, ast.Not):
         return low.b.pure("not", condition(low, node.operand))
     value = low.evaluate(node.operand)
+    name = {ast.USub: "__neg__", ast.UAdd: "__pos__", ast.Invert: "__invert__"}[type(node.op)]
+    found = overloads.unary(low, name, value, node)
+    if found is not None:
+        return found
+    if isinstance(value, TupleOf | ListOf) and not isinstance(value, ComplexOf):
+        low.refuse(f"{ast.unparse(node)} of a tuple or list", node, "make it an array")
     if isinstance(value, ComplexOf) and isinstance(node.op, ast.UAdd | ast.USub):
         minus = isinstance(node.op, ast.USub)
         return complexes.negative(low, value, node) if minus else value
     _numeric(low, value, node)
     if isinstance(node.op, ast.USub):
-        return whole.elementwise(low, low.b.neg, [value], node)
+        return whole.elementwise(low, singles.traced(low, low.b.neg), [value], node)
     if isinstance(node.op, ast.UAdd):
-        return whole.elementwise(low, lambda x: low.b.together(x)[0], [value], node)
+        same = singles.traced(low, lambda x: low.b.together(x)[0])
+        return whole.elementwise(low, same, [value], node)
     return whole.elementwise(low, lambda x: _inverted(low, x, value, node), [value], node)
 
 
 def _inverted(low: Lowering, x: Operand, value: Abstract, node: ast.AST) -> Operand:
     """~x: `not` for a bool of an array, -x - 1 for an integer."""
-    if x.type is FLOAT:
+    if x.type in (FLOAT, FLOAT32):
         low.refuse("~ of a float", node)
     if x.type is BOOL:
         if is_scalar(value) and isinstance(value, Const):
@@ -248,6 +267,10 @@ def _truth(low: Lowering, value: Abstract, node: ast.AST) -> Operand:
     if isinstance(value, ComplexOf):
         nonzero = complexes.compared(low, "ne", value, const(0.0), node)
         return low.b.truth(low.as_scalar(nonzero, node))
+    for name in ("__bool__", "__len__"):
+        found = overloads.unary(low, name, value, node)
+        if found is not None:
+            return low.b.truth(low.as_scalar(found, node))
     if isinstance(value, Structure) and not value.is_dict:
         return const(True)
     if isinstance(value, TupleOf | ListOf | Structure):
@@ -329,6 +352,9 @@ def _compared(low: Lowering, op: ast.cmpop, a: Abstract, b: Abstract, node: ast.
         answer = _equal(low, a, b, node)
         return answer if isinstance(op, ast.Eq) else low.b.pure("not", answer)
     code = _COMPARE[type(op)]
+    found = overloads.sequences_compared(low, code, a, b, node)
+    if found is not None:
+        return found
     if isinstance(a, ComplexOf) or isinstance(b, ComplexOf):
         return complexes.compared(low, code, a, b, node)
     return whole.elementwise(low, lambda x, y: low.b.compare(code, x, y), [a, b], node)
@@ -396,6 +422,8 @@ def _attribute(low: Lowering, node: ast.Attribute) -> Abstract:
 
 def _array_attribute(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstract:
     shape = arrays.shape_of(low, owner, node)
+    if low.single:
+        shape = tuple(singles.mark(low, n, precision.PYTHON) for n in shape)
     if name == "shape":
         return TupleOf(shape)
     if name == "ndim":
@@ -404,7 +432,7 @@ def _array_attribute(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abs
         size: Operand = const(1)
         for n in shape:
             size = arrays.times(low, size, n)
-        return size
+        return singles.mark(low, size, precision.PYTHON) if low.single else size
     if name == "T":
         if isinstance(owner, StaticArray):
             return StaticArray(owner.cells, owner.index.T)
@@ -424,7 +452,12 @@ def _of_real(low: Lowering, owner: Operand, name: str, node: ast.AST) -> Abstrac
 
 def _subscripted(low: Lowering, node: ast.Subscript) -> Abstract:
     owner = _before(low, low.evaluate(node.value), node.slice)
-    return indexing.item(low, owner, indexing.subscript(low, node.slice), node)
+    overloads.expect_plain(low, owner, "__getitem__", node)
+    found = indexing.item(low, owner, indexing.subscript(low, node.slice), node)
+    from_array = isinstance(owner, StaticArray | Memory | Elements)
+    if low.single and from_array and not getattr(owner, "is_list", False):
+        return singles.mark(low, found, precision.NUMPY)
+    return found
 
 
 def _call(low: Lowering, node: ast.Call) -> Abstract:

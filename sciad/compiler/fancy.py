@@ -16,7 +16,7 @@ import numpy as np
 
 from sciad.compiler import arrays, indexing
 from sciad.compiler.integers import LENGTH_BITS
-from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, const
+from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, Const, Operand, const
 from sciad.compiler.kinds import element_type, fitted
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.values import Abstract, Elements, Memory, Object, StaticArray
@@ -79,7 +79,7 @@ def array_part(low: Lowering, value: Abstract, node: ast.AST) -> ArrayIndex | Ma
             return MaskIndex(arrays.shape_of(low, value, node), value)
         return MaskIndex(value.shape, None, nonzero(low, value, node))
     empty = isinstance(value, StaticArray) and not value.index.size
-    if kind is FLOAT and not empty:
+    if kind in (FLOAT, FLOAT32) and not empty:
         low.refuse("an array is indexed by an array of floats", node, "use .astype(int)")
     value = arrays.settled(low, value, node)
     if empty:

@@ -10,6 +10,7 @@ from typing import Any
 from sciad.compiler.border import RunTimeArray, Table
 from sciad.compiler.frontend import Dependency, follow, python_function
 from sciad.compiler.partials import rule_of
+from sciad.compiler.records import class_key, is_record
 from sciad.core.rules import Elementwise
 from sciad.core.source import captured
 from sciad.core.tree import TreeDef, flatten
@@ -83,6 +84,8 @@ def _object_key(value: Any) -> str:
     function = python_function(value)
     if function is not None:
         return digest(code_digest(function.__code__), tree_key(_surroundings(function)))
+    if is_record(value):
+        return digest(_identity(value), class_key(value))
     return _constant_key(value)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sciad.compiler import special
-from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, ScalarType, const, type_of
+from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, Const, Operand, ScalarType, const, type_of
 
 __all__ = ["COMPARISONS", "fold", "result_type"]
 
@@ -41,7 +41,15 @@ _LOGIC: dict[str, Callable] = {
     "or": lambda a, b: a or b,
     "not": operator.not_,
 }
-_CONVERSIONS: dict[str, Callable] = {"float": float, "int": int}
+
+
+def _single(x: float) -> float:
+    """Round to the nearest float32."""
+    with np.errstate(all="ignore"):
+        return float(np.float32(x))
+
+
+_CONVERSIONS: dict[str, Callable] = {"float": float, "int": int, "single": _single}
 _EVALUATE = {**COMPARISONS, **_ARITHMETIC, **_LOGIC, **_CONVERSIONS}
 _LARGEST_EXPONENT = 4096
 
@@ -50,8 +58,12 @@ def result_type(code: str, args: tuple[Operand, ...]) -> ScalarType:
     """Type of a pure scalar operation whose operands have already been brought together."""
     if code in COMPARISONS or code in _LOGIC:
         return BOOL
-    if code in ("float", "call", "div"):
+    if code in ("call", "div") and all(type_of(a) is FLOAT32 for a in args):
+        return FLOAT32
+    if code in ("float", "single", "call", "div"):
         return FLOAT
+    if code == "float32":
+        return FLOAT32
     if code == "int":
         return INT
     if code == "select":
@@ -123,6 +135,8 @@ def fold(code: str, args: tuple[Operand, ...], attr: Any = None) -> Operand | No
     """Return the operand an operation reduces to, or None if it has to be executed."""
     if code in ("float", "int") and type_of(args[0]) is (FLOAT if code == "float" else INT):
         return args[0]
+    if code == "float32":
+        return None
     if code == "stop":
         return args[0] if isinstance(args[0], Const) else None
     if code != "select" and all(isinstance(a, Const) for a in args):

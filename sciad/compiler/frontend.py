@@ -23,7 +23,9 @@ from sciad.compiler.fence import OTHERWISE
 from sciad.compiler.hoist import hoist
 from sciad.compiler.ir import Function, Region, const
 from sciad.compiler.lower import Frame, Lowering, Restart
+from sciad.compiler.precision import literal
 from sciad.compiler.recursion import close, unrolled
+from sciad.compiler.rounding import rounded
 from sciad.compiler.simplify import simplify
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
@@ -107,21 +109,27 @@ def reached(function: python_types.FunctionType | None, name: str) -> Any:
     return vars(builtins)[name]
 
 
-def abstract_tree(treedef: Any, leaf: Leaf, array: Callable[[Any], Abstract] = Object) -> Abstract:
+def abstract_tree(
+    treedef: Any,
+    leaf: Leaf,
+    array: Callable[[Any], Abstract] = Object,
+    literal: Callable[[Any], Abstract] = const,
+) -> Abstract:
     """Turn a tree of arguments into an abstract value.
 
-    `leaf()` gives the next leaf, `array(marker)` an array of ints or bools (see `border`).
+    `leaf()` gives the next leaf, `array(marker)` an array of ints or bools (see `border`),
+    `literal(number)` a number that is a constant.
     """
     if not isinstance(treedef, TreeDef):
         value = treedef.value
         if isinstance(value, RunTimeArray | Table):
             return array(value)
-        return Object(value) if scalar_type(value) is None else const(value)
+        return Object(value) if scalar_type(value) is None else literal(value)
     if treedef.kind is None:
         return leaf()
     if treedef.kind is tuple and treedef.meta == "constant":
-        return abstract_tree(treedef.children[0], leaf, array)
-    items = [abstract_tree(child, leaf, array) for child in treedef.children]
+        return abstract_tree(treedef.children[0], leaf, array, literal)
+    items = [abstract_tree(child, leaf, array, literal) for child in treedef.children]
     if issubclass(treedef.kind, dict):
         keys = [constant.value for constant in treedef.meta[0]]
         return Structure(dict(zip(keys, items, strict=True)), True)
@@ -229,7 +237,7 @@ class Front:
                 f"{function.__qualname__} captures numbers, which a call through its module "
                 "hides: import the function by name"
             )
-        items = abstract_tree(treedef, lambda: Missing("a captured number"))
+        items = abstract_tree(treedef, lambda: Missing("a captured number"), literal=literal)
         names: dict[str, Abstract] = dict(getattr(items, "items", {}))
         for key, number in numbers.items():  # a literal, compared when the program is used again
             names[key] = const(number)
@@ -303,7 +311,10 @@ class Front:
             region: Region = low.b.region
             region.results = results
             self.rules = low.rules
-            made = simplify(close(Function(name, values, region)))
+            made = Function(name, values, region)
+            if low.single:
+                made = rounded(made)
+            made = simplify(close(made))
             return simplify(hoist(made, low.bits))
         code = self.root.function.__code__
         raise CompileError(

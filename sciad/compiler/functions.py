@@ -16,7 +16,7 @@ import numpy as np
 
 from sciad.compiler import special
 from sciad.compiler.integers import LIMIT
-from sciad.compiler.ir import FLOAT, Operand, const
+from sciad.compiler.ir import FLOAT, FLOAT32, Operand, const
 
 if TYPE_CHECKING:
     from sciad.compiler.lower import Lowering
@@ -107,12 +107,14 @@ def scalar_call(low: Lowering, function: Any, args: tuple[Operand, ...], node: a
     if function in _TO_INT:
         x = b.cast(args[0], FLOAT)
         return to_int(low, b.pure("call", x, attr=("np", _TO_INT[function])), node)
-    if function is builtins.abs and args[0].type is not FLOAT:
+    if function is builtins.abs and args[0].type not in (FLOAT, FLOAT32):
         x = b.together(args[0])[0]
         return b.pure("select", b.compare("lt", x, const(0)), b.neg(x), x)
     if function is math.log and len(args) == 2:
         first, second = (b.pure("call", b.cast(x, FLOAT), attr=("math", "log")) for x in args)
         return b.div(first, second)
+    if any(x.type is FLOAT32 for x in args):
+        return b.pure("call", *b.together(*args), attr=_EMITTED[function])
     floats = tuple(b.cast(x, FLOAT) for x in args)
     return b.pure("call", *floats, attr=_EMITTED[function])
 
@@ -126,13 +128,13 @@ def to_int(low: Lowering, x: Operand, node: ast.AST) -> Operand:
 
 
 def _finite(b: Any, x: Operand) -> Operand:
-    if x.type is not FLOAT:
+    if x.type not in (FLOAT, FLOAT32):
         return const(True)
     return b.compare("eq", b.sub(x, x), const(0.0))
 
 
 def _nan(b: Any, x: Operand) -> Operand:
-    return b.compare("ne", x, x) if x.type is FLOAT else const(False)
+    return b.compare("ne", x, x) if x.type in (FLOAT, FLOAT32) else const(False)
 
 
 def _infinite(b: Any, x: Operand) -> Operand:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import fancy, writes
+from sciad.compiler import fancy, overloads, writes
 from sciad.compiler.arrays import as_memory, load, over, plus, put, settled, times
 from sciad.compiler.intervals import affine, below, limit_of, nonnegative
-from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Value, const
+from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, Const, Operand, Value, const
 from sciad.compiler.kinds import fitted
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.values import (
@@ -64,7 +64,7 @@ class Slice:
 
 def _checked(low: Lowering, index: Operand, n: Operand, node: ast.AST) -> Operand:
     """Give an index into an axis of length n, counted from the end if negative, inside the axis."""
-    if index.type is FLOAT:
+    if index.type in (FLOAT, FLOAT32):
         low.refuse("an array is indexed by a float", node, "convert it with int(...)")
     if isinstance(index, Const) and isinstance(n, Const):
         k = int(index.value)
@@ -113,7 +113,7 @@ def _part(low: Lowering, node: ast.expr) -> Any:
 def index_part(low: Lowering, value: Abstract, node: ast.AST) -> Any:
     """Take a value as a part of a subscript."""
     if is_scalar(value):
-        return low.b.cast(value, INT) if value.type is not FLOAT else value
+        return low.b.cast(value, INT) if value.type not in (FLOAT, FLOAT32) else value
     if isinstance(value, Object) and (value.value in (None, ...) or isinstance(value.value, str)):
         return value
     if isinstance(value, StaticArray | Memory | Elements | TupleOf | ListOf):
@@ -155,7 +155,9 @@ def item(
             return _static_item(low, owner, known, node)
     if isinstance(owner, Memory):
         view = _view(low, owner, index, node, inside)
-        return load(low, view, ()) if view.shape == () else view
+        if view.shape == ():
+            return low.b.load(view.buffer, view.offset) if owner.is_list else load(low, view, ())
+        return view
     from sciad.compiler.lower import describe
 
     return low.refuse(
@@ -218,7 +220,7 @@ def _known(index: tuple) -> tuple | None:
         ends = (part.start, part.stop, part.step) if isinstance(part, Slice) else (part,)
         if not all(e is None or isinstance(e, Const) for e in ends):
             return None
-        if any(e is not None and e.type is FLOAT for e in ends):
+        if any(e is not None and e.type in (FLOAT, FLOAT32) for e in ends):
             return None
         values = [None if e is None else int(e.value) for e in ends]
         parts.append(slice(*values) if isinstance(part, Slice) else values[0])
@@ -356,6 +358,10 @@ def store(low: Lowering, owner: Abstract, index: tuple, value: Abstract, node: a
         low.refuse(
             "a store into something that is not an array", node, "build a new tuple or dict instead"
         )
+    kinds = {value.type, owner.buffer.type.element} if is_scalar(value) else set()
+    if owner.is_list and FLOAT32 in kinds and len(kinds) > 1:
+        hint = "make it an array, or convert what is put in: np.float32(...)"
+        low.refuse("a list holds float32 and other numbers", node, hint)
     store_all(low, _view(low, owner, index, node), value, node)
 
 
@@ -446,7 +452,9 @@ def accumulate(
     if not isinstance(owner, Memory) or not is_scalar(change) or not owner.writable:
         return False
     view = _view(low, owner, index, node)
-    if view.shape != () or view.buffer.type.element is BOOL or view.buffer in low.int_lists:
+    if view.shape != () or view.buffer.type.element in (BOOL, FLOAT32):
+        return False  # bools have no sums, float32 are rounded
+    if view.buffer in low.int_lists:
         return False
     term = fitted(low, change, view.buffer.type.element)
     term = low.b.neg(term) if minus else term
@@ -462,6 +470,8 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
         columns = [sequence(low, part, node) for part in (value.re, value.im)]
         return [complex_of(re, im) for re, im in zip(*columns, strict=True)]
     if isinstance(value, TupleOf):
+        if value.made_by is not None:
+            overloads.expect_plain(low, value, "__iter__", node)
         return list(value.items)
     if isinstance(value, Structure) and value.is_dict:
         return [Object(k) if isinstance(k, str) else const(k) for k in value.items]

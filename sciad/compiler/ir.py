@@ -2,7 +2,8 @@
 
 A `Function` has parameters and a body `Region`; a region is a list of nodes and the operands it
 hands to whoever contains it. There are three nodes: `Op` (everything straight), `If` and `Loop`.
-Scalars (`FLOAT`, `INT`, `BOOL`) are values in the SSA sense. Memory is made of *buffers*: flat,
+Scalars (`FLOAT`, `INT`, `BOOL`) are values in the SSA sense; `FLOAT32` is a type of the front end,
+gone when lowering has ended (see `rounding`). Memory is made of *buffers*: flat,
 contiguous, distinct pieces of float64, int64 or bool memory that are either parameters or made by
 `alloc` or `table`. There are no views, no aliases and no buffer-valued joins: the front end
 resolves views into index arithmetic on the buffer they belong to, so two different buffers never
@@ -14,6 +15,8 @@ Operations
     add sub mul div floordiv mod pow neg           arithmetic on floats or on ints
     lt le gt ge eq ne and or not                   comparisons and bool arithmetic
     float int                                      conversions
+    single                                         rounds a float to the nearest float32
+    float32                                        the same in the front end, as a FLOAT32
     select(c, a, b)                                both operands are already there
     stop(x)                                        x without its derivative
     call(args) attr=(module, name)                 an elementwise function, e.g. ("math", "sin")
@@ -38,6 +41,7 @@ from typing import Any
 __all__ = [
     "BOOL",
     "FLOAT",
+    "FLOAT32",
     "INT",
     "BufferType",
     "Const",
@@ -64,7 +68,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ScalarType:
-    """Type of an SSA scalar; `rank` orders the promotions bool -> int -> float."""
+    """Type of an SSA scalar; `rank` orders the promotions bool -> int -> float32 -> float."""
 
     name: str
     rank: int
@@ -75,7 +79,8 @@ class ScalarType:
 
 BOOL = ScalarType("bool", 0)
 INT = ScalarType("int64", 1)
-FLOAT = ScalarType("float64", 2)
+FLOAT32 = ScalarType("float32", 2)
+FLOAT = ScalarType("float64", 3)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def jacobian(program: Program, args: tuple, kinds: tuple, argnums: Any, mode: st
 
 
 def _is_array(layout: Any) -> bool:
-    return layout == SCALAR or layout[0] in ("array", "memory")
+    return layout == SCALAR or (layout[0] in ("array", "memory") and layout[-1] != "float32")
 
 
 def _outputs(made: _Arguments) -> tuple[tuple, int]:

@@ -27,6 +27,7 @@ from sciad.compiler.fallback import Fallback
 from sciad.compiler.frontend import python_function
 from sciad.compiler.levels import levels
 from sciad.compiler.nodes import Call, CallNode, plain_call
+from sciad.compiler.precision import NUMPY, PYTHON, UNKNOWN, native_origin
 from sciad.compiler.program import Program
 from sciad.compiler.tapemeter import tape_slots
 from sciad.compiler.types import LeafType, leaf_type
@@ -36,7 +37,7 @@ from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
 from sciad.core.source import captured, holds_data
 from sciad.core.tracer import any_traced, primal_of, unwrap_constants
-from sciad.core.tree import flatten, unflatten
+from sciad.core.tree import Constant, TreeDef, flatten, unflatten
 
 __all__ = ["JitFunction", "jit"]
 
@@ -48,7 +49,26 @@ class _RunTimeInteger:
         return "int"
 
 
+class _Integer(_RunTimeInteger):
+    """An int of Python's, beside float32."""
+
+    origin = PYTHON
+
+
+class _NumpyInteger(_RunTimeInteger):
+    """An integer of NumPy's, beside float32."""
+
+    origin = NUMPY
+
+
+class _NarrowInteger(_RunTimeInteger):
+    """An integer of 8 or 16 bits, beside float32."""
+
+    origin = UNKNOWN
+
+
 _INTEGER = _RunTimeInteger
+_BY_ORIGIN = {PYTHON: _Integer, NUMPY: _NumpyInteger, UNKNOWN: _NarrowInteger}
 _LEVELS = 2  # derivatives that exist as compiled code
 
 
@@ -201,7 +221,7 @@ class JitFunction:
     ) -> tuple[Program, list[Any], list[Any]]:
         if kwargs:
             args = self._positional(args, kwargs)
-        inputs = captured(self.__wrapped__)
+        inputs, given = captured(self.__wrapped__), args
         positions = tuple(k for k, a in enumerate(args) if _is_integer(a))
         integers: list[Any] = [int(args[k]) for k in positions]
         signature = _plain_signature(args)
@@ -214,6 +234,8 @@ class JitFunction:
         treedef, arrays = run_time_arrays(treedef)
         integers += arrays
         leaves, kinds = _split(self, leaves)
+        if positions and any(kind.kind for kind in kinds):
+            treedef = _with_origins(treedef, positions, given)
         key = (treedef, kinds, positions)
         program = self._programs.get(key)
         if program is None or not program.watch.holds(self.__wrapped__):
@@ -336,19 +358,52 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
 
 
+def _with_origins(treedef: TreeDef, positions: tuple[int, ...], args: tuple) -> TreeDef:
+    """Say of each integer argument whether it is Python's: beside float32 that matters."""
+    inner = treedef.children[0]
+    if type(inner) is not TreeDef or len(inner.children) != len(args):
+        return treedef
+    children = list(inner.children)
+    for k in positions:
+        children[k] = Constant(_BY_ORIGIN[native_origin(args[k])])
+    first = TreeDef(inner.kind, inner.meta, tuple(children), inner.names)
+    return TreeDef(treedef.kind, treedef.meta, (first, *treedef.children[1:]), treedef.names)
+
+
 def _split(function: JitFunction, leaves: list[Any]) -> tuple[list[Any], tuple[LeafType, ...]]:
     """Leaves and their types; a complex leaf becomes two real ones."""
     found: list[Any] = []
     kinds: list[LeafType] = []
     for leaf in leaves:
         if type(leaf) is not float and np.iscomplexobj(primal_of(leaf)):
+            _expect_double(function, primal_of(leaf))
             for part, take in (("real", np.real), ("imag", np.imag)):
                 found.append(_real_part(take, leaf))
                 kinds.append(replace(_kind(function, found[-1]), part=part))
         else:
             found.append(leaf)
             kinds.append(_kind(function, leaf))
+    if any(kind.kind for kind in kinds):
+        kinds = [_beside_single(kind, leaf) for kind, leaf in zip(kinds, found, strict=True)]
     return found, tuple(kinds)
+
+
+def _beside_single(kind: LeafType, leaf: Any) -> LeafType:
+    """Say where a number comes from, because that decides what it makes of a float32."""
+    if kind.ndim or kind.kind or kind.part:
+        return kind
+    return replace(kind, kind=PYTHON if type(primal_of(leaf)) is float else NUMPY)
+
+
+def _expect_double(function: JitFunction, value: Any) -> None:
+    """Refuse complex numbers of another precision."""
+    if getattr(value, "dtype", _COMPLEX128) != _COMPLEX128:
+        code = function.__wrapped__.__code__
+        raise CompileError(
+            f"{function.__qualname__} got an argument of {value.dtype}",
+            where=f"{code.co_filename}:{code.co_firstlineno}",
+            hint="make it complex128: x.astype(np.complex128)",
+        )
 
 
 def _real_part(take: Callable[[Any], Any], leaf: Any) -> Any:
@@ -361,18 +416,23 @@ def _real_part(take: Callable[[Any], Any], leaf: Any) -> Any:
 def _kind(function: JitFunction, leaf: Any) -> LeafType:
     if type(leaf) is float:
         return _SCALAR
-    kind = leaf_type(primal_of(leaf), static=False)
-    if kind is None:
+    value = primal_of(leaf)
+    kind = leaf_type(value, static=False)
+    dtype = getattr(value, "dtype", _FLOAT64)
+    if kind is None or dtype not in _FLOATS:
         code = function.__wrapped__.__code__
         raise CompileError(
             f"{function.__qualname__} got an argument that cannot be compiled",
             where=f"{code.co_filename}:{code.co_firstlineno}",
-            hint="arguments are real numbers and arrays (float, int64, bool) of up to 3 dimensions",
+            hint="arguments are real or complex numbers and arrays of up to 3 dimensions: float64, "
+            "float32, complex128, int64, bool (x.astype(np.float64) makes others one)",
         )
-    return kind
+    return kind if dtype is _FLOAT64 or dtype == _FLOAT64 else replace(kind, kind="float32")
 
 
 _FLOAT64 = np.dtype(np.float64)
+_FLOATS = (_FLOAT64, np.dtype(np.float32))
+_COMPLEX128 = np.dtype(np.complex128)
 _SCALAR = LeafType(0, ())
 
 

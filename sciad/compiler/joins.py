@@ -108,7 +108,7 @@ def _room(low: Lowering, row: Sequence[Memory], node: ast.AST, mark: int) -> Val
                 "make the array before the branch and overwrite its elements",
             )
         size = low.b.maximum(size, n)
-    return low.b.alloc(size, "empty", "a")
+    return low.b.alloc(size, "empty", "a", row[0].buffer.type.element)
 
 
 def _alone(low: Lowering, key: Any, m: Memory, env: Environment, node, mark: int) -> bool:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler.ir import BOOL, FLOAT, INT, Const, Operand, Region, ScalarType, Value, const
+from sciad.compiler.ir import (
+    BOOL,
+    FLOAT,
+    FLOAT32,
+    INT,
+    Const,
+    Operand,
+    Region,
+    ScalarType,
+    Value,
+    const,
+)
 from sciad.compiler.merge import is_scalar
 from sciad.compiler.values import Abstract, Elements, Memory, Object, StaticArray
 from sciad.core.errors import CompileError
@@ -17,7 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["converted", "dtype_argument", "dtype_of", "element_type", "fitted"]
 
-_DTYPES = {FLOAT: np.dtype(np.float64), INT: np.dtype(np.int64), BOOL: np.dtype(np.bool_)}
+_DTYPES = {
+    FLOAT: np.dtype(np.float64),
+    INT: np.dtype(np.int64),
+    BOOL: np.dtype(np.bool_),
+    FLOAT32: np.dtype(np.float32),
+}
 
 
 def dtype_of(kind: ScalarType) -> np.dtype:
@@ -34,11 +50,13 @@ def dtype_argument(low: Lowering, value: Abstract, node: ast.AST) -> ScalarType:
         found = None
     for kind, dtype in _DTYPES.items():
         if found == dtype:
+            if kind is FLOAT32:
+                low.begin_single()
             return kind
     return low.refuse(
-        "an array of another type than float64, int64 or bool",
+        "an array of another type than float64, float32, int64 or bool",
         node,
-        "write float, int or bool, or leave dtype away",
+        "write float, np.float32, int or bool, or leave dtype away",
     )
 
 
@@ -63,7 +81,7 @@ def fitted(low: Lowering, x: Operand, kind: ScalarType) -> Operand:
     """Give a number as NumPy stores it into an array of `kind`."""
     if kind is BOOL:
         return low.b.truth(x)
-    if kind is INT and x.type is FLOAT:
+    if kind is INT and x.type in (FLOAT, FLOAT32):
         if isinstance(x, Const) and float(x.value).is_integer():
             return const(int(x.value))
         where = low.b.location
@@ -79,6 +97,6 @@ def converted(low: Lowering, x: Operand, kind: ScalarType, node: Any) -> Operand
     """x.astype(kind): floats are cut off, as NumPy does."""
     from sciad.compiler.functions import to_int
 
-    if kind is INT and x.type is FLOAT:
-        return to_int(low, x, node)
+    if kind is INT and x.type in (FLOAT, FLOAT32):
+        return to_int(low, low.b.cast(x, FLOAT), node)
     return fitted(low, x, kind)

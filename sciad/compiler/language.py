@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import copy
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, fancy, indexing, whole
+from sciad.compiler import arrays, fancy, indexing, singles, whole
 from sciad.compiler.ir import Const, Operand, const
 from sciad.compiler.values import (
     Abstract,
@@ -350,12 +351,16 @@ def source(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
         from sciad.compiler.lower import Restart
 
         raise Restart(value.cells.site)
-    if isinstance(value, TupleOf | ListOf):
+    listed = isinstance(value, TupleOf | ListOf)
+    if listed:
+        singles.expect_one_kind(low, value, node)
         value = whole.from_items(low, value, node)
     value = arrays.settled(low, value, node)
     if isinstance(value, StaticArray):
         frozen = value.cells.frozen is not None or value.cells.known is not None
         value = fancy.spilled(low, value) if frozen else arrays.as_memory(low, value, node)
+    if low.single and listed and isinstance(value, Memory):
+        return replace(value, is_list=True)  # its numbers are not NumPy's
     if not isinstance(value, Memory) or not value.shape:
         low.refuse(
             "arrays and something that is not a sequence of numbers are run through together",

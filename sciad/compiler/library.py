@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciad.compiler import indexing, making, reductions, shaping, whole
+from sciad.compiler.einsum import einsum
 from sciad.compiler.extremes import place_of
 from sciad.compiler.ir import Const, Operand
 from sciad.compiler.values import Abstract, Elements, Memory, StaticArray, TupleOf
@@ -23,6 +24,7 @@ FUNCTIONS: dict[Any, Callable] = {
     **reductions.FUNCTIONS,
     **shaping.FUNCTIONS,
     **making.FUNCTIONS,
+    np.einsum: einsum,
 }
 METHODS: dict[str, Callable] = {**reductions.METHODS, **shaping.METHODS, **making.METHODS}
 #: Methods that write to nothing.

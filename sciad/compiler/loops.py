@@ -14,12 +14,22 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, decisions, indexing, language, ranges, statements
+from sciad.compiler import (
+    arrays,
+    decisions,
+    indexing,
+    language,
+    precision,
+    ranges,
+    singles,
+    statements,
+)
 from sciad.compiler.integers import INDEX_BITS, bits_of
 from sciad.compiler.intervals import learn
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
+    FLOAT32,
     INT,
     Const,
     Loop,
@@ -201,6 +211,7 @@ class _Plan:
     lost: dict[Any, Abstract] = field(default_factory=dict)
     seeds: dict[Any, Abstract] = field(default_factory=dict)  # names without a value so far
     steady: dict[Any, set[int]] = field(default_factory=dict)  # which integers of views stay
+    origins: dict[Any, list[str]] = field(default_factory=dict)  # of numbers, beside float32
 
 
 @dataclass
@@ -263,6 +274,7 @@ def _attempt(low, plan, pools, node, bounds, bind, until, base) -> _Attempt:
         env[(low.frame.serial, name)] = const(False)
     before, low.env = dict(env), env
     index = Value(node.target.id if _named(node) else "k", INT)
+    low.b.origin[index] = precision.PYTHON
     if bounds is not None:
         _remember_bounds(low, index, bounds)
     with low.b.inside(Region()) as region:
@@ -285,7 +297,16 @@ def _params(low, plan, key, kinds, base) -> list[Operand]:
     with low.b.inside(Region()):
         known = leaves(low, base[key], base)
     steady = plan.steady[key]
-    return [known[k] if k in steady else Value(_label(key), t) for k, t in enumerate(kinds)]
+    made = [known[k] if k in steady else Value(_label(key), t) for k, t in enumerate(kinds)]
+    return _marked(low, plan, key, made)
+
+
+def _marked(low, plan, key, made: list[Operand]) -> list[Operand]:
+    """Note where the numbers of a name come from."""
+    for x, origin in zip(made, plan.origins.get(key, ()), strict=False):
+        if isinstance(x, Value):
+            low.b.origin.setdefault(x, origin)
+    return made
 
 
 def _named(node: ast.For | ast.While) -> bool:
@@ -377,12 +398,37 @@ def _carry(low, plan, key, old, value, attempt, base) -> bool:
     known, steady = plan.carried.get(key), plan.steady.get(key)
     with low.b.inside(Region()):
         ends, starts = leaves(low, value, attempt.after), leaves(low, old, base)
+    if low.single and not _carries_single(known, starts, ends):
+        plan.carried.pop(key, None)
+        plan.lost[key] = singles.MIXED
+        return True
     here, there = [x.type for x in ends], known or [x.type for x in starts]
     kinds = [a if a.rank >= b.rank else b for a, b in zip(here, there, strict=True)]
+    for k, pair in enumerate(zip(here, there, strict=True)):
+        if FLOAT32 in pair:
+            kinds[k] = FLOAT32
+    origins = plan.origins.get(key)
+    if low.single:
+        plan.origins[key] = _origins(low, starts, ends, origins)
     plan.carried[key] = kinds
     stays = view_integers(old, base) if steady is None else steady
     plan.steady[key] = {k for k in stays if alike(low, starts[k], ends[k])}
-    return kinds != known or plan.steady[key] != steady
+    return kinds != known or plan.steady[key] != steady or plan.origins.get(key) != origins
+
+
+def _carries_single(known: list[ScalarType] | None, starts, ends) -> bool:
+    """Whether numbers that are float32 at one end of the body have a type at all."""
+    kinds = known or [x.type for x in starts]
+    begins = [Const(0.0, t) if t is FLOAT32 else x for t, x in zip(kinds, starts, strict=True)]
+    pairs = [*zip(begins, ends, strict=True), *zip(begins, starts, strict=True)]
+    return all(precision.joinable(x, y) for x, y in pairs)
+
+
+def _origins(low, starts, ends, known: list[str] | None) -> list[str]:
+    """Where carried numbers come from: both ends of the body have to agree."""
+    before = known or [precision.origin_of(low.b, x) for x in starts]
+    after = [precision.origin_of(low.b, x) for x in ends]
+    return [a if a == b else precision.UNKNOWN for a, b in zip(before, after, strict=True)]
 
 
 def _hand_out(low, plan, key, old, value, attempt, runs) -> bool:
@@ -429,7 +475,7 @@ def _finish(low, plan, pools, attempt, bounds, base, location, runs) -> None:
             results += [low.b.cast(ends[k], kinds[k]) for k in moving]
         starts = _starts(low, key, plan, base, ends)
         inits += [low.b.cast(starts[k], kinds[k]) for k in moving]
-        made = [Value(_label(key), kind) for kind in kinds]
+        made = _marked(low, plan, key, [Value(_label(key), kind) for kind in kinds])
         if key not in plan.carried:
             params += [Value(_label(key), kind) for kind in kinds]
         outs += [made[k] for k in moving]

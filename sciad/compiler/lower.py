@@ -20,12 +20,21 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sciad.compiler import decisions, expressions, language, recursion, statements
+from sciad.compiler import (
+    decisions,
+    expressions,
+    language,
+    precision,
+    recursion,
+    singles,
+    statements,
+)
 from sciad.compiler.builder import Builder
 from sciad.compiler.fence import check_syntax, refuse
 from sciad.compiler.intervals import Facts
 from sciad.compiler.ir import (
     FLOAT,
+    FLOAT32,
     INT,
     Const,
     Failure,
@@ -59,6 +68,7 @@ __all__ = ["Frame", "Lowering", "Restart", "describe"]
 
 _serial = count(1)
 _DEEPEST = 60
+_SINGLE = ("float32",)
 
 
 class Restart(Exception):
@@ -128,6 +138,7 @@ class Lowering:
         self.calls = recursion.Calls()
         self.inputs: set[Value] = set()  # parameters of the whole program
         self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
+        self.single = _SINGLE in in_memory  # whether float32 occurs in the program
 
     # -- errors and places ---------------------------------------------------------------------
     @property
@@ -192,6 +203,11 @@ class Lowering:
         """Assign a local name, or one that is declared nonlocal."""
         self.env[(language.owner(self.frame, name).serial, name)] = value
 
+    def begin_single(self) -> None:
+        """Start again if it turns out that the program has float32 in it."""
+        if not self.single:
+            raise Restart(_SINGLE)
+
     # -- storage -------------------------------------------------------------------------------
     def site(self, node: ast.AST) -> tuple:
         """Identity of a place where storage is made, the same in every lowering."""
@@ -217,13 +233,19 @@ class Lowering:
     def cell(self, cells: Cells, k: int, env: dict | None = None) -> Abstract:
         """Element of a storage."""
         if cells.known is not None:
-            return cells.known[k]
+            return self.element(cells, cells.known[k])
         if cells.buffer is not None:
-            return self.b.load(cells.buffer, const(cells.offset + k))
+            return self.element(cells, self.b.load(cells.buffer, const(cells.offset + k)))
         value = (self.env if env is None else env)[(cells, k)]
         if isinstance(value, Missing):
             self.demand(value)
-        return value
+        return self.element(cells, value)
+
+    def element(self, cells: Cells, value: Abstract) -> Abstract:
+        """Note that what is read from an array is a number of NumPy's."""
+        if not self.single or cells.is_list:
+            return value
+        return singles.mark(self, value, precision.NUMPY)
 
     def set_cell(self, cells: Cells, k: int, value: Abstract, node: ast.AST) -> None:
         """Overwrite an element."""
@@ -252,7 +274,7 @@ class Lowering:
         """Start again with an array of variables in memory, where names keep their identity."""
         values = [(self.env if env is None else env).get((cells, k)) for k in range(cells.size)]
         if cells.site not in self.in_memory and all(
-            isinstance(x, Const | Value) and x.type is FLOAT for x in values
+            isinstance(x, Const | Value) and x.type in (FLOAT, FLOAT32) for x in values
         ):
             raise Restart(cells.site)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sciad.compiler.types import scalar_type
 from sciad.compiler.values import (
     Abstract,
+    Method,
     Missing,
     Object,
     Partial,
@@ -51,6 +52,8 @@ def member(low: Lowering, owner: Any, name: str, node: ast.AST) -> Abstract:
     if isinstance(owner, Structure) and name in owner.items:
         return owner.items[name]
     cls: Any = class_of(owner)
+    if isinstance(owner, TupleOf) and name in ("_replace", "_asdict"):
+        return Method(owner, name)
     home = next((c for c in cls.__mro__ if name in vars(c)), None)
     if home is None:
         low.refuse(f"a {cls.__name__} has no attribute {name!r} that compiled code can read", node)

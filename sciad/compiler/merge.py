@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Const, Operand, Value, const
+from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, BufferType, Const, Operand, Value, const
+from sciad.compiler.precision import refuse
 from sciad.compiler.values import (
     Abstract,
     Cells,
@@ -56,7 +57,12 @@ DIFFERENT = Missing("it stands for different things on different paths")
 #: A copy of their promoted join would keep fractions that an array of ints cuts off.
 MIXED = Missing("it stands for arrays of different types on different paths")
 FROZEN = "was joined with another one where two paths meet"
-_FILLERS = {FLOAT: const(0.0), INT: const(0), BOOL: const(False)}
+_FILLERS = {
+    FLOAT: const(0.0),
+    INT: const(0),
+    BOOL: const(False),
+    FLOAT32: Const(0.0, FLOAT32),
+}
 
 
 def is_scalar(value: Abstract) -> bool:
@@ -68,6 +74,9 @@ def is_scalar(value: Abstract) -> bool:
 
 def as_complex(low: Lowering, operand: Operand) -> ComplexOf:
     """Take a real number as a complex one."""
+    if operand.type is FLOAT32:
+        hint = "convert it: np.float64(x)"
+        refuse(low.b, "a float32 and a complex number meet", hint)
     return complex_of(low.b.cast(operand, FLOAT), const(0.0))
 
 
@@ -80,10 +89,10 @@ def same(a: Abstract, b: Abstract) -> bool:
     """Whether two paths agree on a value, so that nothing needs to be joined."""
     if a is b:
         return True
-    if type(a) is not type(b):
+    if type(a) is not type(b):  # literals of Python and of NumPy differ in that
         return False
     if isinstance(a, Const):
-        return a == b
+        return a == b and getattr(a, "origin", "") == getattr(b, "origin", "")
     if isinstance(a, Object):
         return _identity(a) == _identity(b)
     if isinstance(a, StaticArray):

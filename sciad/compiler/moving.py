@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays
-from sciad.compiler.ir import FLOAT, INT, Const, Op, Operand, Region, Value, const
+from sciad.compiler.ir import FLOAT, FLOAT32, INT, Const, Op, Operand, Region, Value, const
 from sciad.compiler.merge import is_scalar, layout
+from sciad.compiler.precision import refuse
 from sciad.compiler.values import (
     Abstract,
     Closure,
@@ -239,11 +240,11 @@ def _spilled(low: Lowering, value: StaticArray, env: Environment, node: ast.AST)
     cells = value.cells
     if cells.buffer is not None:
         return arrays.as_memory(low, value, node)
-    if cells.element is not FLOAT:
+    if cells.element not in (FLOAT, FLOAT32):
         return value
     low.relocate(cells, env)
     shape = tuple(const(n) for n in value.shape)
-    buffer = low.b.alloc(const(value.index.size), "empty", "a")
+    buffer = low.b.alloc(const(value.index.size), "empty", "a", cells.element)
     for k, cell in enumerate(value.index.ravel()):
         low.b.effect("store", buffer, const(k), low.cell(cells, int(cell), env))
     cells.frozen = cells.frozen or SHARED
@@ -266,7 +267,7 @@ def hoisted(low: Lowering, operand: Operand, mark: int) -> Operand | None:
     if isinstance(operand, Const) or operand.serial < mark:
         return operand
     op = low.b.made.get(operand)
-    if op is None or operand.type is FLOAT:
+    if op is None or operand.type in (FLOAT, FLOAT32):
         return None
     divides = op.code == "floordiv" and isinstance(op.args[1], Const) and op.args[1].value
     if op.code not in _PLAIN and not divides:
@@ -309,6 +310,10 @@ def room_for(low: Lowering, view: Memory, mark: int) -> Operand | None:
 # -- copies --------------------------------------------------------------------------------------
 def copy_elements(low: Lowering, source: Memory, target: Memory) -> None:
     """Write the copy of an array; no program says so, hence frozen targets are no matter."""
+    kinds = {m.buffer.type.element for m in (source, target)}
+    if FLOAT32 in kinds and len(kinds) > 1:
+        what = "a name stands for arrays of float32 and of another type where paths meet"
+        refuse(low.b, what, "convert one of them: x.astype(np.float32)")
 
     def one(at: tuple[Operand, ...]) -> None:
         x = arrays.load(low, source, at)

@@ -19,6 +19,7 @@ from sciad.compiler.border import flat_integers
 from sciad.compiler.chunks import FEWEST, WIDTH, WIDTH_CURVED, chunks
 from sciad.compiler.integers import LIMIT
 from sciad.compiler.program import Program
+from sciad.compiler.records import rebuilt
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import InputError, SciadError, user_location
@@ -70,8 +71,11 @@ class Call:
     def split(self, buffers: list[np.ndarray]) -> tuple[Any, ...]:
         """Float buffers like the inputs as one array (or float) for each leaf."""
         floats, arrays = iter(buffers[0]), iter(buffers[1:])
-        pairs = zip(self.program.leaves, self.shapes, strict=True)
-        return tuple(next(arrays).reshape(s) if k.ndim else float(next(floats)) for k, s in pairs)
+        found: list[Any] = []
+        for kind, shape in zip(self.program.leaves, self.shapes, strict=True):
+            part = next(arrays).reshape(shape) if kind.ndim else float(next(floats))
+            found.append(np.float32(part) if kind.kind == "float32" else part)
+        return tuple(found)
 
     def empty(self) -> list[np.ndarray]:
         """Zero buffers like the float inputs."""
@@ -124,15 +128,16 @@ class Split:
         known = iter(raw[self.scalars + self.buffers :] if lengths is None else lengths)
         found: list[Any] = []
         for kind in self.kinds:
+            single = kind[-1] == "float32"
             if kind[0] == "scalar":
-                found.append(next(numbers))
-            elif kind[0] == "array":
-                found.append(
-                    np.array([next(numbers) for _ in range(_count(kind))]).reshape(kind[1])
-                )
+                found.append(np.float32(next(numbers)) if single else next(numbers))
+                continue
+            if kind[0] == "array":
+                made = np.array([next(numbers) for _ in range(_count(kind))]).reshape(kind[1])
             else:
                 shape = tuple(int(next(known)) for _ in range(kind[1]))
-                found.append(next(buffers).reshape(shape))
+                made = next(buffers).reshape(shape)
+            found.append(made.astype(np.float32) if single else made)
         return found
 
     def is_float(self) -> list[bool]:
@@ -255,6 +260,8 @@ def _assembled(layout: Any, leaves: Any) -> Any:
     if isinstance(layout[1], int):
         return list(next(leaves))
     items = [_assembled(item, leaves) for item in layout[1]]
+    if kind == "object":
+        return rebuilt(layout[2], layout[3], items)
     if kind == "complex":
         return _complex(*items)
     return items if kind in ("list", "updates") else tuple(items)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler import arrays
-from sciad.compiler.ir import Const, Operand, Value, const
+from sciad.compiler.ir import FLOAT, FLOAT32, Const, Operand, Value, const
 from sciad.compiler.merge import layout, same
 from sciad.compiler.moving import (
     SHARED,
@@ -137,7 +137,8 @@ class Pools:
         asked = [d[2] for d in low.in_memory if d[:2] == group.demand]
         group.slots = max(group.slots, len(jobs), *asked, 1)
         size = arrays.times(low, length, const(group.slots))
-        group.buffer, group.length = low.b.alloc(size, "empty", "pool"), length
+        kind = FLOAT32 if first.type.element is FLOAT32 else FLOAT
+        group.buffer, group.length = low.b.alloc(size, "empty", "pool", kind), length
         low.pools[group.buffer] = (length, group.slots, group.demand)
         for k, (view, whole, _) in enumerate(jobs):
             self.enter(group, env, view, whole, arrays.times(low, length, const(k)))
@@ -232,6 +233,7 @@ class Pools:
             alone = len(aliases(after, m.buffer)) == 1 and m.buffer not in low.b.frozen
             target = Memory(buffer, _ZERO, m.shape, strides, alone and m.writable, m.is_list)
             self.check_room(low.b.sizes[buffer], m, False)
+            buffer.type = m.buffer.type
             copy_elements(low, m, target)
             moved[id(m)] = target
             if not alone:

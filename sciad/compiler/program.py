@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache, writes
+from sciad.compiler import cache, records, writes
 from sciad.compiler.adjoint import adjoint
 from sciad.compiler.arrays import _strides, over, owns_buffer, settled
 from sciad.compiler.border import RunTimeArray
@@ -34,10 +34,22 @@ from sciad.compiler.fingerprint import (
 )
 from sciad.compiler.frontend import Front, abstract_tree
 from sciad.compiler.integers import LENGTH_BITS
-from sciad.compiler.ir import BOOL, FLOAT, INT, BufferType, Function, Operand, Value, const, type_of
+from sciad.compiler.ir import (
+    BOOL,
+    FLOAT,
+    FLOAT32,
+    INT,
+    BufferType,
+    Function,
+    Operand,
+    Value,
+    const,
+    type_of,
+)
 from sciad.compiler.labels import leaf_names
 from sciad.compiler.lower import describe
 from sciad.compiler.merge import is_scalar
+from sciad.compiler.precision import PYTHON, UNKNOWN, literal
 from sciad.compiler.requirements import separated
 from sciad.compiler.simplify import simplify
 from sciad.compiler.source import annotated, called, failures, header, home_of, machine_code
@@ -180,7 +192,7 @@ class Program:
         except Unknown:
             return None
         code = code_digest(self.root.__code__)
-        kinds = [(leaf.ndim, leaf.shape, leaf.part) for leaf in self.leaves]
+        kinds = [(leaf.ndim, leaf.shape, leaf.part, leaf.kind) for leaf in self.leaves]
         return digest(cache.compiler_digest(), "jit", kind, code, tree, kinds, self.integers)
 
     # -- programs ------------------------------------------------------------------------------
@@ -196,18 +208,20 @@ class Program:
         front = Front(self.function, captures)
         names = _for_parts(leaf_names(self.root, self.treedef), self.leaves)
         buffers = [
-            Value(name, BufferType(FLOAT))
+            Value(name, BufferType(FLOAT32 if leaf.kind == "float32" else FLOAT))
             for name, leaf in zip(names, self.leaves, strict=True)
             if leaf.ndim
         ]
         s, d = Value("s", BufferType(FLOAT)), Value("d", BufferType(INT))
 
         def params(low: Any) -> tuple[tuple, list[Abstract]]:
+            low.single |= any(leaf.kind == "float32" for leaf in self.leaves)
             more = [Value(f"n{k}", BufferType(a.element)) for k, a in enumerate(self.arrays)]
             dims = sum(leaf.ndim for leaf in self.leaves)
             integers = _Integers(low, d, dims + len(self.integers), more)
             leaves = _Leaves(low, self.leaves, s, d, buffers, names)
-            whole = abstract_tree(self.treedef, leaves, integers)
+            known = literal if low.single else const
+            whole = abstract_tree(self.treedef, leaves, integers, known)
             args, inputs = whole.items
             front.root.captured.clear()
             front.root.captured.update(inputs.items)
@@ -215,7 +229,9 @@ class Program:
             front.register(front.root, set())
             items = list(args.items)
             for k, position in enumerate(self.integers):
-                items[position] = low.b.load(d, const(dims + k))
+                given = low.b.load(d, const(dims + k))
+                low.b.origin[given] = getattr(items[position].value, "origin", UNKNOWN)
+                items[position] = given
             return (s, d, *buffers, *more), items
 
         self.front = front
@@ -365,7 +381,11 @@ class _Leaves:
         b = self.low.b
         if leaf.ndim == 0:
             self.floats += 1
-            return b.load(self.s, const(self.floats - 1), name)
+            given = b.load(self.s, const(self.floats - 1), name)
+            if leaf.kind == "float32":
+                return b.pure("float32", given, name=name)
+            b.origin[given] = leaf.kind or UNKNOWN
+            return given
         self.lengths += leaf.ndim
         shape = _lengths(self.low, self.d, self.lengths - leaf.ndim, leaf.ndim)
         strides = _strides(self.low, shape)
@@ -393,6 +413,7 @@ def _lengths(low: Any, d: Value, place: int, ndim: int) -> tuple[Operand, ...]:
     shape = []
     for k in range(ndim):
         length = low.b.load(d, const(place + k), "n")
+        low.b.origin[length] = PYTHON
         low.bounds[length] = (const(0), _LARGE)
         low.bits[length] = LENGTH_BITS
         shape.append(length)
@@ -424,6 +445,10 @@ class _Results:
             return ("list", [self.layout(item) for item in items])
         if isinstance(value, Structure) and value.is_dict:
             return ("dict", [(k, self.layout(item)) for k, item in value.items.items()])
+        known = records.described(value)
+        if known is not None:
+            items, where, names = known
+            return ("object", [self.layout(item) for item in items], where, names)
         if isinstance(value, StaticArray):
             kind = value.cells.element
             for k in value.index.ravel():
@@ -436,7 +461,8 @@ class _Results:
         return self.low.refuse(
             f"{describe(value)} cannot be returned from compiled code",
             self.place,
-            "return numbers, arrays, tuples, lists or dicts",
+            "return numbers, arrays, tuples, lists, dicts, or dataclasses and namedtuples whose "
+            "class stands at the top of a module",
         )
 
     def buffer(self, value: Memory) -> Any:

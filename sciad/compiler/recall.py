@@ -69,6 +69,7 @@ _PURE = frozenset(
         "int",
         "select",
         "stop",
+        "single",
         "call",
     ]
 )

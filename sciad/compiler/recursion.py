@@ -147,6 +147,9 @@ def invoke(
 ) -> Abstract:
     """Call a function that calls itself."""
     low.home = low.home or target.filename
+    if low.single:
+        hint = "write it as a loop, or convert to float64 outside of the compiled function"
+        _refuse(target, "there is float32 in the program", hint)
     if any(isinstance(n, ast.Nonlocal) for n in ast.walk(target.tree)):
         low.refuse("a function that calls itself assigns nonlocal names", node, "return them")
     defaults = target.defaults, target.keywords

@@ -70,6 +70,7 @@ class _Point:
                 where=user_location(),
                 hint=_DENSE,
             )
+        _expect_double(program, function)
         self.call = Call(program, leaves, integers)
         self.program = program
         self.single = isinstance(argnums, int | np.integer)
@@ -138,6 +139,17 @@ def _compiled(function: JitFunction, args: tuple, kwargs: dict) -> tuple[Program
             where=error.where,
             hint=_DENSE if error.hint is None else f"{error.hint}; or {_DENSE}",
         ) from error
+
+
+def _expect_double(program: Program, function: JitFunction) -> None:
+    """Refuse float32: beside its rounding, a wrong pattern could not be seen."""
+    given = any(leaf.kind == "float32" for leaf in program.leaves)
+    if given or any(kind[-1] == "float32" for kind in split_of(program).kinds):
+        raise InputError(
+            f"the sparse derivative of {function.__qualname__}, which computes with float32",
+            where=user_location(),
+            hint=f"convert what goes in and comes out: x.astype(np.float64); or {_DENSE}",
+        )
 
 
 def _leaves_of(program: Program, number: int, function: JitFunction) -> list[int]:

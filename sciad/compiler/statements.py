@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler import arrays, indexing, language, recursion
+from sciad.compiler import (
+    arrays,
+    indexing,
+    language,
+    overloads,
+    precision,
+    recursion,
+    singles,
+)
 from sciad.compiler.calls import may_write
 from sciad.compiler.expressions import binary, condition
 from sciad.compiler.ir import (
@@ -99,11 +107,10 @@ def assign(low: Lowering, target: ast.expr, value: Abstract) -> None:
         owner = low.evaluate(target.value)
         indexing.store(low, owner, indexing.subscript(low, target.slice), value, target)
     else:
-        low.refuse(
-            f"assignment to {ast.unparse(target)} cannot be compiled",
-            target,
-            "assign to a name or to an element of an array",
-        )
+        hint = "assign to a name or to an element of an array"
+        if isinstance(target, ast.Attribute):
+            hint = f"make a new object: dataclasses.replace(..., {target.attr}=...)"
+        low.refuse(f"assignment to {ast.unparse(target)} cannot be compiled", target, hint)
 
 
 def _augmented(low: Lowering, node: ast.AugAssign) -> None:
@@ -116,7 +123,7 @@ def _augmented(low: Lowering, node: ast.AugAssign) -> None:
         elif isinstance(old, StaticArray | Memory | ComplexOf) and not is_scalar(old):
             new = binary(low, type(node.op), old, change, node)
             indexing.store_all(low, old, new, node)
-        elif is_scalar(old):
+        elif is_scalar(old) or overloads.augments(low, type(node.op), old, node):
             low.bind(
                 target.id, arrays.settled(low, binary(low, type(node.op), old, change, node), node)
             )
@@ -138,7 +145,8 @@ def _augmented(low: Lowering, node: ast.AugAssign) -> None:
             old = indexing.item(low, owner, index, node)
         indexing.store(low, owner, index, binary(low, type(node.op), old, change, node), node)
     else:
-        low.refuse("an augmented assignment to an attribute cannot be compiled", node)
+        hint = "make a new object with dataclasses.replace"
+        low.refuse("an augmented assignment to an attribute cannot be compiled", node, hint)
 
 
 # -- leaving -------------------------------------------------------------------------------------
@@ -267,6 +275,8 @@ def _join(low, key, a, b, sides, outs, env, place) -> Abstract:
             columns.append(None if value is UNSET or side.dead else leaves(low, value, own))
         for cells in storages(value, own):
             cells.frozen = cells.frozen or FROZEN
+    if low.single and not singles.join_all(columns):
+        return singles.MIXED
     made = [_phi(low, x, y, sides, outs, key) for x, y in zip(*_filled(columns), strict=True)]
     env[key] = rebuild(known[0], known[1], iter(made), env)
     held = [m for v, own in zip((a, b), envs, strict=True) for m in memories(v, own)]
@@ -300,7 +310,8 @@ def _filled(columns: list[list | None]) -> list[list]:
 
 
 def _phi(low, x, y, sides, outs, key) -> Operand:
-    if x == y and isinstance(x, Const):
+    origins = {precision.origin_of(low.b, v) for v in (x, y)} if low.single else set()
+    if x == y and isinstance(x, Const) and len(origins) < 2:
         return x
     if x is y:
         return x
@@ -312,6 +323,8 @@ def _phi(low, x, y, sides, outs, key) -> Operand:
         with low.b.inside(side.region):
             side.results.append(low.b.cast(operand, kind))
     outs.append(out)
+    if len(origins) == 1:
+        low.b.origin[out] = origins.pop()
     return out
 
 

@@ -228,7 +228,7 @@ class _Tangent:
     def term(self, node: Op, k: int, dual: Operand) -> Operand | None:
         b = self.b
         code, args = node.code, node.args
-        if code == "add" or (code in ("sub", "mod") and k == 0):
+        if code in ("add", "single") or (code in ("sub", "mod") and k == 0):
             return dual
         if code in ("sub", "neg"):
             return b.neg(dual)

@@ -9,14 +9,15 @@ rules applied), gives no user lines, and costs a second or so in every process.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sciad.compiler.ir import BOOL, FLOAT, INT, Operand, ScalarType
+from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, Operand, ScalarType
 
-__all__ = ["STATIC_LIMIT", "UNROLL_LIMIT", "LeafType", "join", "leaf_type", "scalar_type"]
+__all__ = ["STATIC_LIMIT", "UNROLL_LIMIT", "LeafType", "join", "leaf_type", "scalar_type", "widest"]
 
 #: Arrays of at most that many elements and of known shape live in variables, not in memory.
 STATIC_LIMIT = 32
@@ -29,12 +30,14 @@ class LeafType:
     """A differentiable argument leaf: a float (`ndim` 0) or a float array.
 
     `shape` is the shape if compiled code may rely on it, else None. `part` is "real" or "imag" for
-    the two leaves that a complex one is split into.
+    the two leaves that a complex one is split into. `kind` is "float32" for single precision;
+    beside such a leaf, "python" or "numpy" says what a number is: their promotions differ.
     """
 
     ndim: int
     shape: tuple[int, ...] | None
     part: str = ""
+    kind: str = ""
 
     @property
     def size(self) -> int:
@@ -52,16 +55,26 @@ def leaf_type(value: Any, *, static: bool) -> LeafType | None:
 
 
 def scalar_type(value: Any) -> ScalarType | None:
-    """Type of a Python or NumPy scalar, None for anything else."""
+    """Type of a Python or NumPy scalar, None for anything else (float32 is never a literal)."""
     if isinstance(value, bool | np.bool_):
         return BOOL
     if isinstance(value, int | np.integer):
         return INT
-    if isinstance(value, float | np.floating):
+    if isinstance(value, float | np.floating) and not isinstance(value, np.float32):
         return FLOAT
     return None
 
 
 def join(a: Operand, b: Operand) -> ScalarType:
     """Promote the types of two scalars that meet."""
+    if FLOAT32 in (a.type, b.type):  # the other one is a literal (see `precision.joinable`)
+        return FLOAT32
     return a.type if a.type.rank >= b.type.rank else b.type
+
+
+def widest(kinds: Iterable[ScalarType]) -> ScalarType:
+    """Type of an array that is made of numbers of some types."""
+    known = set(kinds)
+    if known >= {FLOAT32, INT}:
+        return FLOAT
+    return max(known, key=lambda kind: kind.rank, default=FLOAT)

@@ -125,6 +125,7 @@ class Cells:
         self.frozen: str | None = None
         self.element = FLOAT
         self.known: list[Operand] | None = None
+        self.is_list = False
         self.serial = next(_serial)
 
 
@@ -133,6 +134,9 @@ class ListOf:
     """A list made by the program, of fixed length."""
 
     cells: Cells
+
+    def __post_init__(self) -> None:
+        self.cells.is_list = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from sciad.compiler import arrays, indexing
 from sciad.compiler.ir import INT, Const, Loop, Operand, Region, Value, const
 from sciad.compiler.kinds import element_type
 from sciad.compiler.merge import is_scalar
-from sciad.compiler.types import STATIC_LIMIT
+from sciad.compiler.types import STATIC_LIMIT, widest
 from sciad.compiler.values import (
     Abstract,
     ComplexOf,
@@ -151,7 +151,7 @@ def from_items(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
         low.refuse("np.array of items with different shapes", node)
     whole = (const(len(items)), *shape)
     recipes = [element_of(low, p, shape, node) for p in inner]
-    kind = max((element_type(low, p) for p in inner), key=lambda t: t.rank)
+    kind = widest(element_type(low, p) for p in inner)
     made = arrays.allocate(low, whole, "empty", node, element=kind)
     if isinstance(made, StaticArray):
         places = [tuple(const(int(i)) for i in at) for at in np.ndindex(made.shape[1:])]

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["begin", "finish", "give_back", "may_be_compiled", "results_of", "written"]
 
 
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
 def begin(low: Lowering, number: int, view: Memory) -> Memory:
     """Give the array of leaf `number`, or a copy if the program is known to write to it."""
     if ("written", number) not in low.in_memory:
         low.arguments[view.buffer] = number
         return view
-    buffer = low.b.alloc(count_of(low, view), "empty", f"{view.buffer.name}_new")
+    name, element = f"{view.buffer.name}_new", view.buffer.type.element
+    buffer = low.b.alloc(count_of(low, view), "empty", name, element)
     copy = Memory(buffer, const(0), view.shape, view.strides, True)
     copy_elements(low, view, copy)
     low.updated[number] = copy
@@ -58,7 +62,7 @@ def may_be_compiled(layout: Any, leaves: list[Any]) -> bool:
     arrays = [(k, x) for k, x in enumerate(leaves) if isinstance(x, np.ndarray)]
     for k, x in arrays:
         if k in layout[2]:
-            plain = x.dtype == np.float64 and x.flags.writeable and _dense(x)
+            plain = x.dtype in _FLOATS and x.flags.writeable and _dense(x)
             apart = not any(np.may_share_memory(x, y) for j, y in arrays if j != k)
             if not (plain and apart):
                 return False
