@@ -401,6 +401,7 @@ def tape_bytes(case: Case) -> int:
     namespace: dict[str, Any] = {
         "np": Counted(),
         "math": importlib.import_module("math"),
+        "called": lambda *args, **options: lambda function: function,
         "njit": lambda *args, **options: lambda function: function,
         "tape_put": put,
         "tape_put_int": put,

@@ -5,6 +5,7 @@ its arguments; it returns a status, the tape, and its results. Numba infers noth
 that call themselves: every one has a signature, without which its machine code could not be loaded
 from the cache in another process. Functions that call each other are written as one that is told
 which of them to be, since a function can only call what has been compiled before it, or itself.
+All are compiled along with the function that calls them, or before it on Numba's own way.
 """
 
 from __future__ import annotations
@@ -149,8 +150,10 @@ def _written(
     status = _too_deep(group[0], deepest, failures)
     shared = [f"x{k}" for k in range(len(call.params))]
     body: list[str] = []
+    used: set[str] = set()  # names of the members before: one name, one type
     for member, own in zip(group, made, strict=True):
         writer = emitter(member.function, filename, blanks, failures, calls, "depth")
+        writer.names.used.update(used)
         if call.which is None:
             shared = [writer.names.of(p) for p in member.function.params]
         else:
@@ -160,6 +163,7 @@ def _written(
             writer.indent = "        "
             body.append(f"    if which == {own.which}:")
         emitted = writer.run()
+        used |= set(writer.names.used)
         results = [_blank(kind) for kind in call.results]
         for slot, text in zip(own.outs, emitted.results, strict=True):
             results[slot] = text
@@ -169,7 +173,7 @@ def _written(
     takes = ["int64"] * len(lead) + list(call.params)
     gives = ["int64"] * (1 + len(tape)) + list(call.results)
     return [
-        f'@njit("Tuple(({", ".join(gives)},))({", ".join(takes)})", {_OPTIONS})',
+        f'@called("Tuple(({", ".join(gives)},))({", ".join(takes)})", {_OPTIONS})',
         f"def {call.name}({', '.join([*lead, *shared])}):",
         f"    if depth > {deepest}:",
         f"        return {status}{blanks}",

@@ -15,18 +15,20 @@ import functools
 from typing import Any
 
 import numba
-from numba.core import ir, types
+from numba.core import ir, sigutils, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
+from numba.core.typing.templates import signature
 from numba.extending import intrinsic
 
-__all__ = ["TAPE_SCOPE", "assume", "cfunc", "njit", "scopes_of"]
+from sciad.compiler.codegen import ShortWay
+from sciad.compiler.scopes import TAPE_SCOPE, scopes_of
 
-_DOMAIN = "sciad"
+__all__ = ["assume", "called", "cfunc", "njit"]
+
 _PLAIN = (types.float64, types.int64)
-TAPE_SCOPE = "sciad tape"
 
 
 @intrinsic
@@ -38,12 +40,6 @@ def assume(typingctx, condition):
         return context.get_dummy_value()
 
     return types.void(types.boolean), generate
-
-
-def scopes_of(module: Any, names: list[str]) -> Any:
-    """Metadata that lists alias scopes."""
-    domain = module.add_metadata([_DOMAIN])
-    return module.add_metadata([module.add_metadata([name, domain]) for name in names])
 
 
 class _Lower(Lower):
@@ -140,10 +136,36 @@ class _Compiler(CompilerBase):
     def define_pipelines(self) -> list[PassManager]:
         usual = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes = PassManager("sciad")
+        passes.add_pass(ShortWay, "emitted code on a short way")
         for kind, text in usual.passes:
             passes.add_pass(_NativeLowering if kind is NativeLowering else kind, text)
         passes.finalize()
         return [passes]
+
+
+def called(declared: str, **options: Any) -> Any:
+    """Decorate a function that others of its module call: it is compiled along with them.
+
+    Parameters
+    ----------
+    declared : str
+        Its signature.
+    **options : object
+        Options of `njit`.
+
+    Returns
+    -------
+    callable
+        A decorator.
+    """
+
+    def decorate(function: Any) -> Any:
+        dispatcher: Any = njit(**options)(function)
+        takes, gives = sigutils.normalize_signature(declared)
+        dispatcher.declared = signature(gives, *takes)
+        return dispatcher
+
+    return decorate
 
 
 njit = functools.partial(numba.njit, pipeline_class=_Compiler)

@@ -308,7 +308,7 @@ def _module(
     views = [f"    {n} = carray({n}_, {size})" for n, size in arguments if size is not None]
     if not emitted.uses_tape and not emitted.functions:
         views = [v for v in views if _mentioned(v.split()[0], emitted.lines + body)]
-    numba = ["carray", "cfunc", *["njit"] * bool(emitted.functions)]
+    numba = ["carray", "cfunc", *["called"] * bool(emitted.functions)]
     lines = [
         *header(owner.function, kind, emitted, numba),
         *annotated(emitted.functions, owner.function),

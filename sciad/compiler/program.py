@@ -288,7 +288,7 @@ class Program:
         options = 'cache=True, error_model="numpy", nogil=True'
         returned = ", ".join(["0", *emitted.results])
         lines = [
-            *header(self.function, kind, emitted, ["njit"]),
+            *header(self.function, kind, emitted, ["njit", *["called"] * bool(emitted.functions)]),
             f"LAYOUT = {self.layout!r}",
             *self.requirements(asked),
             "",

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from sciad.compiler.cached import njit
-from sciad.compiler.machine import TAPE_SCOPE, scopes_of
+from sciad.compiler.scopes import TAPE_SCOPE, scopes_of
 
 __all__ = [
     "TAPE_ROOM",

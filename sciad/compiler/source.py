@@ -31,7 +31,7 @@ _RUNTIME = ", ".join(
 )
 
 _VECTORISED = re.compile(r"\bvec_\w+(?=\()")
-_OURS = ("cfunc", "njit")
+_OURS = ("called", "cfunc", "njit")
 
 
 def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list[str]:

@@ -157,6 +157,7 @@ def namespace_of(text):
     namespace = {
         "np": Numpy(),
         "math": math,
+        "called": plain,
         "cfunc": plain,
         "njit": plain,
         "carray": lambda data, n: StrictArray(data),

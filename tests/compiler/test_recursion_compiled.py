@@ -12,6 +12,7 @@ import pytest
 
 import sciad.rules
 from sciad.compiler import jit
+from sciad.compiler.codegen.reading import Unusual
 from sciad.compiler.emit_calls import DEEPEST
 from sciad.core.errors import CompileError
 from sciad.core.rules import Elementwise, temporary
@@ -91,6 +92,10 @@ def test_another_process_loads_what_was_compiled(tmp_path):
     assert first == second
 
 
+def no_short_way(state):
+    raise Unusual("Numba's own way")
+
+
 def restarted(x, n):
     if n == 0:
         return x
@@ -100,6 +105,7 @@ def restarted(x, n):
 def test_code_that_another_process_could_not_load_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("SCIAD_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("sciad.compiler.emit._typed", lambda operand, text: text)
+    monkeypatch.setattr("sciad.compiler.codegen.passes.Unit", no_short_way)
     with pytest.raises(CompileError, match="Numba finds other types"):
         jit(restarted)(0.5, 3)
     assert not list(tmp_path.glob("*/*.py"))
