@@ -407,7 +407,6 @@ def tape_bytes(case: Case) -> int:
         "tape_put_int": put,
         "tape_get": lambda tape, slot: slots[slot],
         "tape_get_int": lambda tape, slot: slots[slot],
-        "TAPE_ROOM": 0,
         "tape_begin": lambda: 1,
         "tape_grow": lambda tape, room, need: (1, need),
         "tape_free": lambda tape, room: None,

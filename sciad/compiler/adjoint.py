@@ -14,7 +14,7 @@ A. Griewank, A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, ch. 3 and 4
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sciad.compiler.analysis import Places, copy_region, is_float, varied
@@ -27,7 +27,6 @@ from sciad.compiler.ir import (
     FLOAT,
     INT,
     BufferType,
-    Const,
     Function,
     If,
     Loop,
@@ -40,20 +39,17 @@ from sciad.compiler.ir import (
     operands,
     walk,
 )
-from sciad.compiler.linear_rules import Saved, adjoint_of
-from sciad.compiler.partials import partial
+from sciad.compiler.linear_rules import Saved
+from sciad.compiler.pullbacks import ZERO, Cotangents, Pullbacks, name_of
 from sciad.compiler.recall import Exit, Recall, substitute
 from sciad.compiler.replay import Replays, around_checkpoints, best
 from sciad.compiler.searches import carry, search
 from sciad.compiler.simplify import remove_dead
-from sciad.compiler.slabs import written_once
 from sciad.compiler.tapes import refuse_tapes
 
 __all__ = ["adjoint"]
 
-_ZERO = const(0.0)
 _ONE = const(1)
-Cotangents = dict[Value, Operand]
 
 
 def adjoint(function: Function, active: Sequence[Value]) -> Function:
@@ -114,7 +110,7 @@ class _Calls:
         return self.made[callee]
 
 
-class _Adjoint:
+class _Adjoint(Pullbacks):
     def __init__(
         self,
         function: Function,
@@ -143,6 +139,7 @@ class _Adjoint:
         self.tables: dict[int, dict[Any, Value]] = {}
         self.exits: dict[Value, Exit] = {}
         self.single: dict[Value, bool] = {}
+        self.apart = False  # whether the reverse part is a function of its own
         self.b = Builder()
 
     def run(self) -> Function:
@@ -160,7 +157,7 @@ class _Adjoint:
         cotangents: Cotangents = {}
         for k, result in enumerate(scalars):
             if result in self.varied:
-                bar = self.b.load(packed[0], const(k), f"{_name(result)}_bar")
+                bar = self.b.load(packed[0], const(k), f"{name_of(result)}_bar")
                 self.add(cotangents, result, bar)
         for result, bar in zip(buffers, given, strict=True):
             if result in self.varied:
@@ -194,6 +191,7 @@ class _Adjoint:
         The reverse part takes (whether the results were used,) the buffers nobody writes to, the
         cotangents of the results that vary, and a shadow for each active buffer.
         """
+        self.apart = True
         results = [r for r in self.body.results if r in self.varied]
         bars = [Value(f"{r.name}_bar", FLOAT) for r in results]
         scalars = [v for v in self.active if v.type is FLOAT]
@@ -207,7 +205,7 @@ class _Adjoint:
         for result, bar in zip(results, bars, strict=True):
             self.add(cotangents, result, self.flagged(bar, flags[0] if flags else None))
         self.region(self.body, cotangents)
-        reverse.results = tuple(cotangents.get(v, _ZERO) for v in scalars)
+        reverse.results = tuple(cotangents.get(v, ZERO) for v in scalars)
         params = (*flags, *kept, *bars, *(self.shadows[v] for v in buffers))
         backward = Function(self.name, params, reverse)
         self.replays.reduce(reverse, lambda: remove_dead(backward))
@@ -226,7 +224,7 @@ class _Adjoint:
         if not stores and all(bar is None for bar in bars):
             return
         given = [
-            _ZERO if bar is None else bar
+            ZERO if bar is None else bar
             for bar, result in zip(bars, callee.results, strict=True)
             if result in self.varied
         ]
@@ -245,18 +243,8 @@ class _Adjoint:
         for (arg, _), out in zip(scalars, outs, strict=True):
             bar: Operand = out
             if flag is not None:
-                bar = self.flagged(self.b.pure("select", flag, out, _ZERO), flag)
+                bar = self.flagged(self.b.pure("select", flag, out, ZERO), flag)
             self.add(cotangents, arg, bar)
-
-    def any_live(self, bars: list[Operand]) -> Operand | None:
-        """Tell whether control came to any of the uses, None if it certainly did."""
-        total: Operand = const(False)
-        for bar in bars:
-            flag = self.live.get(bar)
-            if flag is None:
-                return None
-            total = self.b.pure("or", total, flag)
-        return total
 
     def redirect(self, reverse: Region) -> None:
         """Let the calls that are reversed leave their frames on the tape."""
@@ -283,69 +271,6 @@ class _Adjoint:
         loop = Loop("range", index, const(0), size, _ONE, (), (), body, ())
         self.b.region.nodes.append(loop)
 
-    # -- cotangents ----------------------------------------------------------------------------
-    def add(self, cotangents: Cotangents, operand: Operand, term: Operand | None) -> None:
-        """Add a term to the cotangent of an operand if that depends on anything active."""
-        if term is None or isinstance(operand, Const) or operand not in self.varied:
-            return
-        known = cotangents.get(operand)
-        cotangents[operand] = term if known is None else self.sum(known, term, operand)
-
-    def sum(self, known: Operand, term: Operand, of: Value) -> Operand:
-        if known == _ZERO:
-            return term
-        total = self.b.pure("add", known, term, name=f"{of.name}_bar")
-        flags = self.live.get(known), self.live.get(term)
-        if None not in flags:
-            self.live[total] = self.b.pure("or", *flags)
-        return total
-
-    # -- cotangents of what was not used -------------------------------------------------------
-    # A value used in one branch only has the cotangent 0.0 if the other one was taken. That zero
-    # must stay zero when it meets an infinite slope (the square root of 0 before `if x > 0`), so
-    # such cotangents are accompanied by a bool. Loops and memory forget it.
-    def flagged(self, bar: Operand, flag: Operand | None) -> Operand:
-        if flag is not None and isinstance(bar, Value):
-            self.live[bar] = flag
-        return bar
-
-    def product(self, bar: Operand, factor: Operand) -> Operand:
-        made, flag = self.b.mul(bar, factor), self.live.get(bar)
-        if flag is None:
-            return made
-        return self.flagged(self.b.pure("select", flag, made, _ZERO), flag)
-
-    def chosen(self, bar: Operand, condition: Operand, yes: bool) -> Operand:
-        """Cotangent of one operand of a selection."""
-        b, flag = self.b, self.live.get(bar)
-        pair = (bar, _ZERO) if yes else (_ZERO, bar)
-        mine = condition if yes else b.pure("not", condition)
-        flag = mine if flag is None else b.pure("and", flag, mine)
-        return self.flagged(b.pure("select", condition, *pair), flag)
-
-    def joined_flags(self, node: If, keys: list[Value], sides: list) -> dict[Value, Operand]:
-        """Find the flags of what leaves a branch backwards; its sides hand some of them out."""
-        found: dict[Value, Operand] = {}
-        for key in keys:
-            flags = [
-                self.live.get(inner[key], const(True)) if key in inner else const(False)
-                for _, inner in sides
-            ]
-            known = [f.value if isinstance(f, Const) else None for f in flags]
-            if known == [True, False]:
-                found[key] = node.condition
-            elif known != [True, True]:
-                for (target, _), flag in zip(sides, flags, strict=True):
-                    target.results = (*target.results, flag)
-                found[key] = Value(f"{key.name}_used", BOOL)
-        return found
-
-    def shadow(self, buffer: Value) -> Value:
-        """Cotangent buffer; those of buffers made by the program are allocated by `recall`."""
-        if buffer not in self.shadows:
-            self.shadows[buffer] = Value(f"{buffer.name}_bar", buffer.type)
-        return self.shadows[buffer]
-
     # -- regions -------------------------------------------------------------------------------
     def region(self, source: Region, cotangents: Cotangents) -> None:
         """Reverse the nodes of `source` into the builder's region."""
@@ -371,7 +296,7 @@ class _Adjoint:
             sides.append((target, inner))
         keys = list(dict.fromkeys(key for _, inner in sides for key in inner))
         for target, inner in sides:
-            target.results = tuple(inner.get(key, _ZERO) for key in keys)
+            target.results = tuple(inner.get(key, ZERO) for key in keys)
         outs = tuple(Value(f"{key.name}_bar", FLOAT) for key in keys)
         flags = self.joined_flags(node, keys, sides)
         more = tuple(f for f in flags.values() if f is not node.condition)
@@ -424,7 +349,7 @@ class _Adjoint:
             self.add(inner, found.picked, bar)
             self.region(node.body, inner)
         if self.needs_values(node, body):
-            if not self.replays.possible(node):
+            if self.apart or not self.replays.possible(node):
                 return False
             replay = self.replays.copy(node, None)
             copied = search(self.places, node, replay.body, k, self.varied)
@@ -449,12 +374,12 @@ class _Adjoint:
         return any(o in made for n in walk(body) for o in operands(n))
 
     def close_loop(self, node, bounds, body, params, after, inner, cotangents) -> None:
-        given = {k: cotangents.pop(node.outs[k], _ZERO) for k in params}
+        given = {k: cotangents.pop(node.outs[k], ZERO) for k in params}
         sums = {key: Value(f"{key.name}_bar", FLOAT) for key in inner}
         with self.b.inside(body):
             totals = [self.sum(sums[key], term, key) for key, term in inner.items()]
-        body.results = (*(after.get(k, _ZERO) for k in params), *totals)
-        inits = (*given.values(), *(cotangents.pop(key, _ZERO) for key in inner))
+        body.results = (*(after.get(k, ZERO) for k in params), *totals)
+        inits = (*given.values(), *(cotangents.pop(key, ZERO) for key in inner))
         carried = (*params.values(), *sums.values())
         outs = tuple(Value(v.name, FLOAT) for v in carried)
         index = Value(node.index.name, INT)
@@ -478,7 +403,7 @@ class _Adjoint:
         the branch again if the loop has to take something from the tape; a loop with stores has to
         clear their cotangents in any case.
         """
-        begins = [x for x in reverse.inits[:count] if x != _ZERO]
+        begins = [x for x in reverse.inits[:count] if x != ZERO]
         flags = {self.live[x] for x in begins if x in self.live}
         plain = [x for x in begins if x not in self.live]
         stores = any(
@@ -491,7 +416,7 @@ class _Adjoint:
             return reverse.outs
         (flag,) = flags
         outs = tuple(Value(v.name, FLOAT) for v in reverse.outs)
-        otherwise = ((_ZERO,) * count) + tuple(reverse.inits[count:])
+        otherwise = ((ZERO,) * count) + tuple(reverse.inits[count:])
         then, orelse = Region([reverse], reverse.outs), Region([], otherwise)
         guard = If(flag, then, orelse, outs, node.location)
         self.guards.append(guard)
@@ -537,109 +462,3 @@ class _Adjoint:
             region = next(r for n, r in self.places.around(node.body) if n is node)
             self.places.define(node.trips, node, region)
         return node.trips
-
-    # -- operations ----------------------------------------------------------------------------
-    def operation(self, node: Op, cotangents: Cotangents) -> None:
-        memory = getattr(self, f"_{node.code}", None)
-        if memory is not None:
-            memory(node, cotangents)
-            return
-        bar = cotangents.pop(node.outs[0], None) if len(node.outs) == 1 else None
-        if bar is None:
-            return
-        for k, arg in enumerate(node.args):
-            if isinstance(arg, Value) and arg in self.varied:
-                self.add(cotangents, arg, self.term(node, k, bar))
-
-    def term(self, node: Op, k: int, bar: Operand) -> Operand | None:
-        """Contribution of a pure float operation to the cotangent of its operand k."""
-        b, code, args = self.b, node.code, node.args
-        if code in ("add", "single") or (code in ("sub", "mod") and k == 0):
-            return bar
-        flag = self.live.get(bar)
-        if code in ("sub", "neg"):
-            return self.flagged(b.neg(bar), flag)
-        if code == "mul":
-            return self.product(bar, args[1 - k])
-        if code == "div":
-            quotient = b.div(bar, args[1])
-            made = quotient if k == 0 else b.neg(b.mul(quotient, node.out))
-            return made if flag is None else self.flagged(b.pure("select", flag, made, _ZERO), flag)
-        if code == "mod":
-            return self.flagged(b.neg(self.product(bar, b.pure("floordiv", *args))), flag)
-        if code == "select":
-            return self.chosen(bar, args[0], yes=k == 1)
-        slope = partial(b, node, k, self.at_hand(node))
-        return None if slope is None else self.product(bar, slope)
-
-    def at_hand(self, node: Op) -> Callable[[Op], Value | None]:
-        """Look for operations beside a node, or around the region it stands in."""
-        home = self.places.home[node.out]
-        around = (home, *(region for _, region in self.places.around(home)))
-
-        def found(made: Op) -> Value | None:
-            if made.code != "call":
-                return None
-            key = made.args, made.attr
-            return next((t[key] for t in map(self.called, around) if key in t), None)
-
-        return found
-
-    def called(self, region: Region) -> dict[Any, Value]:
-        """Functions that a region calls itself, with their arguments, and the values."""
-        if id(region) not in self.tables:
-            calls = [n for n in region.nodes if isinstance(n, Op) and n.code == "call"]
-            self.tables[id(region)] = {(n.args, n.attr): n.out for n in calls}
-        return self.tables[id(region)]
-
-    def _load(self, node: Op, cotangents: Cotangents) -> None:
-        bar = cotangents.pop(node.out, None)
-        if bar is not None and node.args[0] in self.varied:
-            self.b.effect("accum", self.shadow(node.args[0]), node.args[1], bar)
-
-    def _store(self, node: Op, cotangents: Cotangents) -> None:
-        buffer, index, value = node.args
-        if buffer not in self.varied:
-            return
-        bar = self.b.load(self.shadow(buffer), index, f"{_name(value)}_bar")
-        if not self.once(buffer):
-            self.b.effect("store", self.shadow(buffer), index, _ZERO)
-        self.add(cotangents, value, bar)
-
-    def once(self, buffer: Value) -> bool:
-        """Whether the cotangent of an element is asked for once: nobody has to clear it."""
-        if buffer not in self.single:
-            self.single[buffer] = written_once(self.places, buffer)
-        return self.single[buffer]
-
-    def _accum(self, node: Op, cotangents: Cotangents) -> None:
-        buffer, index, value = node.args
-        if buffer in self.varied and isinstance(value, Value) and value in self.varied:
-            bar = self.b.load(self.shadow(buffer), index, f"{value.name}_bar")
-            self.add(cotangents, value, bar)
-
-    def _linalg(self, node: Op, cotangents: Cotangents) -> None:
-        buffer, matrix = node.args[:2]
-        if buffer in self.varied:
-            bar = self.shadow(matrix) if matrix in self.varied else None
-            kept = lambda known, n, m: self.saved(self.b, node, known, n, m)
-            adjoint_of(self.b, node, self.shadow(buffer), bar, kept)
-
-    # the reversed program meets the pop first: it pushes the cotangents of what was popped
-    def _pop(self, node: Op, cotangents: Cotangents) -> None:
-        live = self.frames[node.attr]
-        if live:
-            bars = [cotangents.pop(node.outs[k], _ZERO) for k in live]
-            self.b.effect("push", *bars, attr=(node.attr, "bar"))
-
-    def _push(self, node: Op, cotangents: Cotangents) -> None:
-        live = self.frames.get(node.attr, ())
-        if live:
-            bars = tuple(Value(f"{_name(node.args[k])}_bar", FLOAT) for k in live)
-            self.b.region.nodes.append(Op("pop", (), bars, (node.attr, "bar"), node.location))
-            for k, bar in zip(live, bars, strict=True):
-                self.add(cotangents, node.args[k], bar)
-
-
-def _name(operand: Operand) -> str:
-    return operand.name if isinstance(operand, Value) else "v"

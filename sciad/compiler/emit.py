@@ -35,7 +35,7 @@ from sciad.compiler.ir import (
 )
 from sciad.compiler.lift import lifted
 from sciad.compiler.naming import Names, coalesce
-from sciad.compiler.tapes import refuse_tapes, suffix, tape_of
+from sciad.compiler.tapes import TAPE_ROOM, refuse_tapes, suffix, tape_of
 from sciad.compiler.tapesize import frames_per_iteration
 from sciad.compiler.vecmath.catalogue import EXTREMA
 
@@ -68,7 +68,7 @@ _FACTOR = re.compile(r"[\w.]+")
 _PRODUCT = re.compile(r"[\w.]+( [*/] [\w.]+)*")
 OUT_OF_MEMORY = -1
 #: What a tape begins with: address, room, slots in use.
-BEGIN = "tape_begin(), np.int64(TAPE_ROOM), np.int64(0)"
+BEGIN = f"tape_begin(), np.int64({TAPE_ROOM}), np.int64(0)"
 
 
 @dataclass

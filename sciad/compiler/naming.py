@@ -32,7 +32,6 @@ _TAKEN = frozenset(
         "tape_get_int",
         "tape_put",
         "tape_put_int",
-        "TAPE_ROOM",
         "assume",
         "tape_begin",
         "tape_grow",

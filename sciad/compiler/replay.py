@@ -105,8 +105,10 @@ class Replay:
 
     def free(self) -> set[Value]:
         """Values of its surroundings that the copy reads."""
-        read = {o for n in walk(self.body) for o in operands(n) if isinstance(o, Value)}
-        return read - self.own
+        nodes = list(walk(self.body))
+        read = {o for n in nodes for o in operands(n) if isinstance(o, Value)}
+        later = {p for n in nodes if isinstance(n, Loop) for p in n.params}  # what reversal added
+        return read - self.own - later.union(*map(defined, nodes))
 
 
 class Replays:
@@ -221,12 +223,17 @@ class Replays:
         """
         self.store_states(mirror)
         results = mirror.results
+        sizes = tuple(
+            n.args[0]
+            for _, replay in self.within(mirror)
+            for n in walk(replay.body)
+            if isinstance(n, Op) and n.code == "alloc" and n.args[0] in replay.own
+        )
         for _ in range(2):
             within = self.within(mirror)
             for region, replay in within:
                 region.nodes[:0] = replay.body.nodes
-                allocs = [n for n in walk(replay.body) if isinstance(n, Op) and n.code == "alloc"]
-                mirror.results += tuple(n.args[0] for n in allocs if n.args[0] in replay.own)
+            mirror.results = (*results, *sizes)
             dead()
             mirror.results = results
             for region, replay in within:

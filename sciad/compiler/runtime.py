@@ -17,9 +17,9 @@ from numba.extending import intrinsic
 
 from sciad.compiler.cached import njit
 from sciad.compiler.scopes import TAPE_SCOPE, scopes_of
+from sciad.compiler.tapes import TAPE_ROOM
 
 __all__ = [
-    "TAPE_ROOM",
     "tape_begin",
     "tape_free",
     "tape_free_grown",
@@ -30,9 +30,6 @@ __all__ = [
     "tape_put",
     "tape_put_int",
 ]
-
-#: Slots of a tape on the stack.
-TAPE_ROOM = 128
 
 _realloc = types.ExternalFunction("realloc", types.intp(types.intp, types.intp))
 _free = types.ExternalFunction("free", types.void(types.intp))

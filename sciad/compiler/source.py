@@ -19,7 +19,6 @@ __all__ = ["annotated", "called", "failures", "header", "home_of", "machine_code
 
 _RUNTIME = ", ".join(
     [
-        "TAPE_ROOM",
         "tape_begin",
         "tape_free",
         "tape_get",

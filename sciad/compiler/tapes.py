@@ -15,7 +15,10 @@ from typing import Any, NoReturn
 from sciad.compiler.ir import Function, Op, Region, walk
 from sciad.core.errors import CompileError
 
-__all__ = ["Slot", "refuse_tapes", "suffix", "tape_of", "unused_tape"]
+__all__ = ["TAPE_ROOM", "Slot", "refuse_tapes", "suffix", "tape_of", "unused_tape"]
+
+#: Slots of a tape on the stack.
+TAPE_ROOM = 128
 
 _serial = count(1)
 

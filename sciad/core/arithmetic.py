@@ -26,16 +26,26 @@ def _quick(function: Callable[..., Any], general: Any, swapped: bool = False) ->
     """Operator method for arrays without trace, and by `sciad.core.quick.of_traced`."""
 
     def method(self: Array, other: Any) -> Any:
-        x, y = present(self), None
-        if x is not None:
-            if type(other) is float and x.dtype is FLOAT64 and x.ndim:
+        # `present` is written out: most arrays are no views
+        x = self.value if self.owner is self._trace is None else present(self)
+        y: Any = None
+        if type(x) is np.ndarray:
+            kind = type(other)
+            if kind is float and x.dtype is FLOAT64 and x.ndim:
                 y = ARRAY_CONSTANTS.get(other)
                 if y is None:
                     y = array_constant(other)
+            elif kind is Array and other.owner is other._trace is None:
+                y = other.value if type(other.value) is np.ndarray else None
             else:
                 y = present(other)
         if y is not None:
-            return constant(function(y, x) if swapped else function(x, y))
+            out = function(y, x) if swapped else function(x, y)
+            if type(out) is not np.ndarray or out.dtype is not FLOAT64:
+                return constant(out)
+            made = Array()
+            made.value, made.hot, made.owned = out, True, True
+            return made
         a, b = (other, self) if swapped else (self, other)
         found = of_traced(BY_CALLABLE[function], function, a, b)  # type: ignore[arg-type]
         return general(self, other) if found is None else found

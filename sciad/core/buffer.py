@@ -309,7 +309,10 @@ def store(x: Array, index: Any, v: Any) -> None:
         if write(x, index, v):
             return
     elif type(v) is Array and v._trace is x._trace and x.owned and not x.saved:
-        if (type(index) is int or type(index) is slice) and _store_part(x, index, v):
+        kind = type(index)
+        if (kind is slice or kind is int or (kind is tuple and x._trace is None)) and _store_part(
+            x, index, v
+        ):
             return
     elif type(v) in _NUMBERS and x._trace is None and x.owned and not x.saved:
         x.value[index] = v

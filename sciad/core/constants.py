@@ -23,6 +23,12 @@ _PLAIN = OPERANDS | {
     *(range, type(np.dtype("f8")), type(np._NoValue)),
 }
 _DISPATCHED = type(np.sum)
+#: Functions that make something new of so many arguments, and write into none.
+_READING = {
+    **dict.fromkeys((np.sum, np.prod, np.mean, np.max, np.min, np.std, np.var, np.cumsum), 2),
+    **dict.fromkeys((np.all, np.any, np.argmax, np.argmin, np.argsort, np.dot, np.outer), 2),
+    np.where: 3,
+}
 
 
 def present(a: Any) -> Any:
@@ -50,6 +56,10 @@ def computed(function: Any, args: tuple, kwargs: dict) -> Any:
     and so has one that gives a view of them.
     """
     kind = type(function)
+    if not kwargs and kind is _DISPATCHED and len(args) <= _READING.get(function, 0):
+        values = [present(a) for a in args]
+        if not any(value is None for value in values):
+            return constant(function(*values))
     if kind is not _DISPATCHED and not (
         kind is types.BuiltinFunctionType and function.__module__ == "numpy"
     ):

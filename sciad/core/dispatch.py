@@ -53,7 +53,13 @@ from sciad.core.reach import (
     reach_boxes,
     worth_following,
 )
-from sciad.core.rewrite import is_rewritten, needs_no_rewriting, rewritten_code, with_code
+from sciad.core.rewrite import (
+    is_rewritten,
+    needs_no_rewriting,
+    rewritten_code,
+    with_code,
+    works_on_slices,
+)
 from sciad.core.rules import (
     BY_CALLABLE,
     BY_NAME,
@@ -241,7 +247,8 @@ def _call_function(function: types.FunctionType, args: tuple, kwargs: dict, boxe
     plan = _plans.get(id(code))
     if plan is None:
         plan = _plans[id(code)] = _Plan(function)
-        if plan.follow and not plan.ready and needs_no_rewriting(code):
+        clean = plan.follow and not plan.ready and needs_no_rewriting(code)
+        if clean and not works_on_slices(code):
             plan.kinds = tuple(kinds_near(function, ()))
             meet_objects(args)
             plan.ready = True
@@ -282,6 +289,9 @@ def _followed(function: types.FunctionType, plan: _Plan, args: tuple) -> Callabl
         try:
             plan.new_code = rewritten_code(function)  # last: other threads rely on it
         except SourceError:
+            if needs_no_rewriting(plan.code):
+                plan.ready = True
+                return function
             plan.sourceless = True
     if plan.sourceless:
         expect_unseen_calls()

@@ -16,12 +16,12 @@ from sciad.core.adoption import is_whole
 from sciad.core.apply import known_scalar, of_scalar
 from sciad.core.buffer import constant, opened
 from sciad.core.classes import FIRST, RUNNING, first_call, meet_objects
-from sciad.core.constants import present
+from sciad.core.constants import computed, present
 from sciad.core.dispatch import call
 from sciad.core.errors import LostDerivativeError
 from sciad.core.quick import binary, unary
-from sciad.core.rewrite import CALL, ENTRIES, SEEN, TYPE, install
-from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, Elementwise, Linear
+from sciad.core.rewrite import ARRAY, CALL, ENTRIES, SEEN, TYPE, install
+from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, Elementwise, Linear, Substitute
 from sciad.core.swallowed import NOTHING_SWALLOWED, settled
 from sciad.core.tracer import FLOAT64, Array, Scalar
 
@@ -42,8 +42,14 @@ def run(function: Any, /, *args: Any, **kwargs: Any) -> Any:
             raise
 
 
-def is_ready_method(inner: Any) -> bool:
-    """Whether the function of a method was looked at before; noted for the next time."""
+def is_ready_method(method: Any) -> bool:
+    """Whether a method is to be called as it is: one of an array's, or looked at before.
+
+    What was looked at is noted for the next time.
+    """
+    if type(method.__self__) is Array:
+        return True
+    inner = method.__func__
     if type(inner) is not _FUNCTION or id(inner.__code__) not in READY:
         return False
     READY_FUNCTIONS.add(inner)
@@ -66,7 +72,7 @@ def call_with_none(function: Any, /) -> Any:
             known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(function.__func__):
+        if known or is_ready_method(function):
             return function()
     elif kind is type:
         if function in READY_FUNCTIONS or is_ready_class(function):
@@ -84,7 +90,7 @@ def call_with_one(function: Any, x: Any, /) -> Any:
             known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(function.__func__):
+        if known or is_ready_method(function):
             return function(x)
         return call(function, x)
     if kind is _FUNCTION and id(function.__code__) in READY:
@@ -145,11 +151,17 @@ def call_with_one(function: Any, x: Any, /) -> Any:
         elif type(rule) is Linear and rule.trusted:
             value = present(x)
             if value is not None:
+                if function is np.copy:
+                    return constant(value.copy("K"))
                 out = function(value)
                 if type(out) is not np.ndarray:
                     return out
                 if out.base is None and out is not value:
                     return constant(out)
+        elif type(rule) is Substitute and x.tape is None:
+            found = computed(function, (x,), {})
+            if found is not NotImplemented:
+                return found
     elif kind is _BUILTIN and (type(x) is float or type(x) is int):
         result = function(x)
         if type(result) is np.ndarray and sys.getrefcount(result) == 2 and is_whole(result):
@@ -171,7 +183,7 @@ def call_with_two(function: Any, x: Any, y: Any, /) -> Any:
             known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(function.__func__):
+        if known or is_ready_method(function):
             return function(x, y)
     elif kind is _FUNCTION and id(function.__code__) in READY:
         return function(x, y)
@@ -199,7 +211,7 @@ def call_with_three(function: Any, x: Any, y: Any, z: Any, /) -> Any:
             known = function.__func__ in READY_FUNCTIONS
         except TypeError:
             known = False
-        if known or is_ready_method(function.__func__):
+        if known or is_ready_method(function):
             return function(x, y, z)
     elif kind is _FUNCTION and id(function.__code__) in READY:
         return function(x, y, z)
@@ -210,6 +222,7 @@ install(CALL, call)
 install(FIRST, first_call)
 install(SEEN, READY_FUNCTIONS)
 install(TYPE, type)
+install(ARRAY, Array)
 _QUICK: dict[int, Callable[..., Any]] = {
     0: call_with_none,
     1: call_with_one,

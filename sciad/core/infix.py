@@ -7,6 +7,8 @@ import numpy as np
 
 from sciad.core.apply import apply
 from sciad.core.arithmetic import matrix_product
+from sciad.core.buffer import constant
+from sciad.core.constants import present
 from sciad.core.reach import holds_boxes
 from sciad.core.rules import BY_CALLABLE, Substitute
 from sciad.core.text import WRITTEN, Text, check_read, is_text, keep_text, text_of
@@ -21,6 +23,9 @@ def matmul(left: Any, right: Any) -> Any:
     if found is not None:
         return found
     if is_wrapped(left) or is_wrapped(right):
+        x, y = present(left), present(right)
+        if type(x) is type(y) is np.ndarray:
+            return constant(x @ y)
         rule: Any = BY_CALLABLE.get(operator.matmul)
         if rule is not None:
             found = (

@@ -23,10 +23,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from sciad.core.errors import SourceError
+from sciad.core.expressions import expression_of, has_arrays
+from sciad.core.sites import Site
 from sciad.core.source import SYNTAX, FunctionSource, nested_codes, source_of
 from sciad.core.stores import guard_stores
 
 __all__ = [
+    "ARRAY",
     "CALL",
     "ENTRIES",
     "SEEN",
@@ -37,6 +40,7 @@ __all__ = [
     "needs_no_rewriting",
     "rewritten_code",
     "with_code",
+    "works_on_slices",
 ]
 
 CALL = "__sciad_call__"
@@ -44,7 +48,9 @@ CALL = "__sciad_call__"
 ENTRIES = ("__sciad_call0__", "__sciad_call1__", "__sciad_call2__", "__sciad_call3__")
 #: The classes and functions that were looked at, and ``type``, whatever the user calls so.
 SEEN, TYPE = "__sciad_seen__", "__sciad_type__"
-_NAMES = frozenset({CALL, *ENTRIES})
+#: The class of arrays of followed code.
+ARRAY = "__sciad_array__"
+_NAMES = frozenset({CALL, *ENTRIES, ARRAY})
 _FACTORY = "__sciad_factory__"
 _FUTURE_FLAGS = 0x1FE0000
 #: These look at the frame they are called from.
@@ -70,6 +76,12 @@ def needs_no_rewriting(code: types.CodeType) -> bool:
     if known is None:
         known = _clean[id(code)] = code, not any(map(_is_intercepted, _instructions(code)))
     return known[1]
+
+
+def works_on_slices(code: types.CodeType) -> bool:
+    """Whether code computes with slices: it gains by being rewritten, even without calls."""
+    names = [i.opname for i in _instructions(code)]
+    return names.count("BINARY_OP") > 1 and any("SLICE" in name for name in names)
 
 
 def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:
@@ -123,11 +135,18 @@ def with_code(function: types.FunctionType, code: types.CodeType) -> Any:
 class _Interceptor(ast.NodeTransformer):
     """Wraps every call, every ``@``, what makes text, and what ``except`` clauses name."""
 
-    def __init__(self, untouched: frozenset[str], guards: bool) -> None:
+    def __init__(
+        self, untouched: frozenset[str], guards: bool, code: types.CodeType | None = None
+    ) -> None:
         self.untouched = untouched
         self.guards = guards  # whether its ``except`` clauses are guarded
+        self.code = code  # whose expressions get sites
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
+        made = self._at_once(node) if isinstance(node.func, ast.Attribute) else None
+        if made is not None:
+            return made
+        short = all(map(_is_short, node.args))
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in self.untouched:
             if node.func.id in ("eval", "exec") and node.args:
@@ -139,7 +158,7 @@ class _Interceptor(ast.NodeTransformer):
         entry = ENTRIES[len(node.args)] if simple and len(node.args) < len(ENTRIES) else CALL
         name = ast.copy_location(ast.Name(entry, ast.Load()), node.func)
         made = ast.copy_location(ast.Call(name, [node.func, *node.args], node.keywords), node)
-        if entry == CALL or not _looks_like_class(node.func) or not all(map(_is_short, node.args)):
+        if entry == CALL or not _looks_like_class(node.func) or not short:
             return made
         known = ast.copy_location(_is_ready(node.func), node)
         return ast.fix_missing_locations(ast.copy_location(ast.IfExp(known, node, made), node))
@@ -153,7 +172,27 @@ class _Interceptor(ast.NodeTransformer):
         node.type = _helped("caught", [kinds], node.type or node)
         return node
 
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        return self._at_once(node) or self.generic_visit(node)
+
+    def _at_once(self, node: ast.expr) -> ast.expr | None:
+        """Give an expression a second way, if it has parts that nobody sees."""
+        expression = None if self.code is None else expression_of(node)
+        if expression is None:
+            return None
+        assert self.code is not None
+        general = _Interceptor(self.untouched, self.guards).visit(copy.deepcopy(node))
+        site = Site(expression, general, node, self.code)
+        tests: list[ast.expr] = [_is_array(name) for name in expression.tested()]
+        test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+        names: list[ast.expr] = [ast.Name(name, ast.Load()) for name in expression.names]
+        made = ast.IfExp(test, ast.Call(ast.Name(site.name, ast.Load()), names, []), general)
+        return ast.fix_missing_locations(ast.copy_location(made, node))
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        made = self._at_once(node)
+        if made is not None:
+            return made
         self.generic_visit(node)
         if isinstance(node.op, ast.MatMult):
             return _helped("matmul", [node.left, node.right], node)
@@ -198,6 +237,12 @@ def _is_ready(function: ast.expr) -> ast.expr:
     return ast.BoolOp(ast.And(), [is_class, seen])
 
 
+def _is_array(name: str) -> ast.expr:
+    """Test for an array of followed code."""
+    kind = ast.Call(ast.Name(TYPE, ast.Load()), [ast.Name(name, ast.Load())], [])
+    return ast.Compare(kind, [ast.Is()], [ast.Name(ARRAY, ast.Load())])
+
+
 def _helped(helper: str, arguments: list[Any], node: ast.AST) -> ast.expr:
     """Call of a helper, an attribute of the dispatcher, in the place of a node."""
     function = ast.Attribute(ast.Name(CALL, ast.Load()), helper, ast.Load())
@@ -217,7 +262,7 @@ def _compile(source: FunctionSource) -> types.CodeType:
     _strip_header(node)
     # contextlib passes errors on to all contexts that are open
     guards = original.co_filename != contextlib.__file__
-    interceptor = _Interceptor(_untouched(source), guards)
+    interceptor = _Interceptor(_untouched(source), guards, original if has_arrays(node) else None)
     if isinstance(node, ast.Lambda):
         node.body = interceptor.visit(node.body)
         statement: ast.stmt = ast.Assign([ast.Name("f", ast.Store())], node)

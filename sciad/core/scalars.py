@@ -192,12 +192,14 @@ def _array_partial(partial: Callable[..., Any]) -> Callable[..., Any] | None:
 #: Numbers as arrays without axes.
 ARRAY_CONSTANTS: dict[float, np.ndarray] = {}
 _MOST_CONSTANTS = 256
+_ZERO, _MINUS_ZERO = np.array(0.0), np.array(-0.0)
+_ZERO.flags.writeable = _MINUS_ZERO.flags.writeable = False
 
 
 def array_constant(value: float) -> Any:
     """Give a number as an array without axes, for operations with float64 arrays."""
-    if not value:
-        return value  # the table cannot tell 0.0 from -0.0
+    if not value:  # the table cannot tell 0.0 from -0.0
+        return _ZERO if math.copysign(1.0, value) > 0.0 else _MINUS_ZERO
     made = np.array(value)
     made.flags.writeable = False
     if len(ARRAY_CONSTANTS) < _MOST_CONSTANTS:

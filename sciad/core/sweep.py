@@ -8,7 +8,8 @@ that is constant:
 - ``(i, p, shape, j, q, shape, None, None)``: the same for two shapes;
 - ``(i, partial, x, out, None, None)``, ``(i, j, partial, partial, x, y, out)``: with functions;
 - ``(i, index, shape)``: an element or a slice;
-- ``(i, j, x, y, None, ...)`` of length 9: a product of vectors or matrices.
+- ``(i, j, x, y, None, ...)`` of length 9: a product of vectors or matrices;
+- ``(i, pull, saved, None, ...)`` of length 10: several operations, pulled back by a function.
 
 An entry that is a function is called with its slot and the `Adjoints`; ``None`` does nothing.
 """
@@ -143,6 +144,14 @@ def sweep(entries: list, seeds: Sequence[tuple[int, Any]], careful: bool = False
                     i, j, p, q, x, y, out = entry
                     p = i is not None and p(x, y, out)
                     q = j is not None and q(x, y, out)
+                elif size == 10:
+                    i, pull, saved, _, _, _, _, _, _, _ = entry
+                    ct = pull(g, saved)
+                    if slots[i] is ZERO:
+                        slots[i] = ct
+                    else:
+                        adjoints.add(i, ct)
+                    continue
                 elif size == 2:
                     i, p = entry
                     slots[i] = slots[i] + g * p

@@ -17,6 +17,7 @@ import scipy.special
 import sciad.compiler.program as programs
 import sciad.rules
 from sciad.compiler import dense, jit
+from sciad.compiler.emit import BEGIN
 from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
@@ -79,7 +80,6 @@ class StrictTape(dict):
             "tape_put_int": put,
             "tape_get": take,
             "tape_get_int": take,
-            "TAPE_ROOM": 0,
             "tape_begin": begin,
             "tape_grow": grow,
             "tape_free": lambda tape, room: self.rooms.pop(tape),
@@ -152,6 +152,7 @@ def assured(condition):
 
 def namespace_of(text):
     text = re.sub(r"^(import|from) .*$", "", text, flags=re.M)
+    text = text.replace(BEGIN, "tape_begin(), 0, 0")  # every slot has to be asked for
     plain = lambda *args, **options: lambda function: function
     tape = StrictTape()
     namespace = {

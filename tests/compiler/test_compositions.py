@@ -47,7 +47,8 @@ def kinds(monkeypatch):
     """List the compiled programs that run."""
     met = []
     compiled = Program.compiled
-    monkeypatch.setattr(Program, "compiled", lambda self, k: (met.append(k), compiled(self, k))[1])
+    heard = lambda self, k, d: (met.append(k), compiled(self, k, d))[1]
+    monkeypatch.setattr(Program, "compiled", heard)
     return met
 
 

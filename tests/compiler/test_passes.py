@@ -34,6 +34,7 @@ from sciad.compiler.ir import (
 from sciad.compiler.normal import normalise
 from sciad.compiler.simplify import remove_dead, simplify
 from sciad.compiler.tangent import tangent
+from sciad.compiler.tapes import TAPE_ROOM
 from sciad.compiler.tapesize import frames_per_iteration
 from sciad.core.errors import CompileError
 
@@ -411,7 +412,7 @@ def test_literals():
 def test_the_tape_grows_and_keeps_what_it_holds():
     @numba.njit
     def round_trip(n):
-        tape, room, top = runtime.tape_begin(), runtime.TAPE_ROOM, 0
+        tape, room, top = runtime.tape_begin(), TAPE_ROOM, 0
         for k in range(n):
             if top + 2 > room:
                 tape, room = runtime.tape_grow(tape, room, top + 2)

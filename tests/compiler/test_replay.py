@@ -15,7 +15,7 @@ from sciad.compiler.costs import SLOT, estimate
 from sciad.compiler.cut import stored
 from sciad.compiler.ir import FLOAT, If, Loop, Op, walk
 from sciad.core.errors import CompileError
-from sciad.core.transforms import hvp, vjp
+from sciad.core.transforms import grad, hvp, vjp
 
 
 def module_at(path):
@@ -261,6 +261,22 @@ def test_second_derivatives_of_replayed_loops(replay_all):
     point, direction = np.array([0.4, 0.8, -0.3]), np.array([0.3, -0.8, 0.5])
     found = hvp(jit(loss), point, direction)
     np.testing.assert_allclose(found, hvp(loss, point, direction), rtol=1e-11)
+
+
+def test_arrays_of_which_only_the_cotangent_is_needed(replay_all):
+    from sciad.compiler import jit
+
+    def loss(x, w):
+        s = w
+        for i in range(len(x)):
+            z = np.zeros(2 * len(x) + 1)
+            for k in range(0, len(x), 2):
+                z[k] += -1.3 * w
+            s += z[i] * x[0]
+        return s
+
+    x = np.array([0.4, 0.8, -0.3])
+    assert grad(jit(loss), 1)(x, 0.7) == pytest.approx(1.0 - 2.6 * 0.4, rel=1e-14)
 
 
 def test_bytes_of_the_tape_are_counted():

@@ -73,11 +73,11 @@ def test_the_quick_ways_are_taken(monkeypatch):
     def f(x):
         y = (2.0 * np.sin(x) - x) * x + 1.0 / x
         return np.sum(y[1:] * y[:-1] + np.arctan2(y[1:], y[:-1]) + y[:2] * 3.0) + x[0] * x[1] * (
-            y @ (x * np.exp(y)) + np.sum(np.outer(x, x) * x)
+            y @ (x * np.exp(y)) + np.sum(np.outer(x, x) * np.cos(x))
         )
 
     sciad.grad(f)(x)
-    assert {3, 4, 5, 6, 7, 8, 9} <= lengths
+    assert {3, 4, 5, 6, 7, 8, 9, 10} <= lengths
 
 
 def broadcast_sum(x, y):
