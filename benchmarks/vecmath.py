@@ -18,8 +18,8 @@ import numpy as np
 from numba import njit
 
 import sciad
-from sciad.compiler import emit
-from sciad.compiler.blocks import blocked
+from sciad.compiler.back import emit
+from sciad.compiler.back.blocks import blocked
 from sciad.compiler.nodes import Call
 from sciad.compiler.vecmath import BLOCK, CATALOGUE, kernels
 

@@ -69,7 +69,9 @@ __all__ = [
     "vjp",
 ]
 
-install_compiler(lambda: importlib.import_module("sciad.compiler.dispatchers").call_dispatcher)
+install_compiler(
+    lambda: importlib.import_module("sciad.compiler.front.dispatchers").call_dispatcher
+)
 
 _SUBPACKAGES = ("ode", "fit")
 _COMPILER = ("cache_clear", "jit", "sparsity")
@@ -79,7 +81,9 @@ _REGISTERED = _rules.__all__
 def _sparse(what: str) -> Any:
     """Make sparse derivatives with the compiler, which is loaded when it is asked for."""
     name = f"sparse_{what}"
-    return lambda *args: getattr(importlib.import_module("sciad.compiler.sparse"), name)(*args)
+    return lambda *args: getattr(importlib.import_module("sciad.compiler.patterns.sparse"), name)(
+        *args
+    )
 
 
 for _what in ("jacobian", "hessian"):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from sciad.compiler import precision
 from sciad.compiler.fold import fold, result_type
+from sciad.compiler.front import precision
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,

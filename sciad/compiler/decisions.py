@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from sciad.compiler.ir import Loop, Op, Value
 
 if TYPE_CHECKING:
-    from sciad.compiler.analysis import Places
+    from sciad.compiler.front.lower import Lowering
     from sciad.compiler.ir import Location
-    from sciad.compiler.lower import Lowering
+    from sciad.compiler.passes.analysis import Places
 
 __all__ = [
     "UNNAMED",

@@ -6,10 +6,10 @@ import linecache
 from collections.abc import Iterator
 from pathlib import Path
 
-from sciad.compiler import cache
-from sciad.compiler.analysis import varied
+from sciad.compiler.back import cache
 from sciad.compiler.decisions import UNNAMED, Decision, listening, shown
 from sciad.compiler.ir import BufferType, Function, If, Location, Loop, Op, Region, defined, walk
+from sciad.compiler.passes.analysis import varied
 from sciad.compiler.program import Program
 
 __all__ = ["explanation"]

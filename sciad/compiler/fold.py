@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import special
 from sciad.compiler.ir import BOOL, FLOAT, FLOAT32, INT, Const, Operand, ScalarType, const, type_of
+from sciad.compiler.vocabulary import special
 
 __all__ = ["COMPARISONS", "fold", "result_type"]
 

@@ -18,19 +18,21 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache, jacobians, writes
-from sciad.compiler.border import is_integer_array, run_time_arrays
+from sciad.compiler import jacobians
+from sciad.compiler.back import cache
+from sciad.compiler.back.tapemeter import tape_slots
 from sciad.compiler.direct import Direct
-from sciad.compiler.dispatchers import applied
 from sciad.compiler.explain import explanation
 from sciad.compiler.fallback import Fallback
-from sciad.compiler.frontend import python_function
+from sciad.compiler.front import writes
+from sciad.compiler.front.border import is_integer_array, run_time_arrays
+from sciad.compiler.front.dispatchers import applied
+from sciad.compiler.front.frontend import python_function
+from sciad.compiler.front.precision import NUMPY, PYTHON, UNKNOWN, native_origin
+from sciad.compiler.front.types import LeafType, leaf_type
 from sciad.compiler.levels import levels
 from sciad.compiler.nodes import Call, CallNode, plain_call
-from sciad.compiler.precision import NUMPY, PYTHON, UNKNOWN, native_origin
 from sciad.compiler.program import Program
-from sciad.compiler.tapemeter import tape_slots
-from sciad.compiler.types import LeafType, leaf_type
 from sciad.core.accelerated import is_elementwise
 from sciad.core.apply import bind
 from sciad.core.dispatch import call

@@ -18,12 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache
-from sciad.compiler.adjoint import adjoint
-from sciad.compiler.arrays import over, owns_buffer, settled, shape_of
-from sciad.compiler.border import table_array, tables
-from sciad.compiler.emit import Emitted, emit
-from sciad.compiler.fingerprint import (
+from sciad.compiler.back import cache
+from sciad.compiler.back.emit import Emitted, emit
+from sciad.compiler.back.fingerprint import (
     Unknown,
     Watch,
     code_digest,
@@ -32,8 +29,21 @@ from sciad.compiler.fingerprint import (
     still_true,
     tree_key,
 )
-from sciad.compiler.frontend import Front, abstract_tree, python_function
-from sciad.compiler.indexing import sequence
+from sciad.compiler.back.source import annotated, called, header, home_of, machine_code
+from sciad.compiler.front.border import table_array, tables
+from sciad.compiler.front.frontend import Front, abstract_tree, python_function
+from sciad.compiler.front.lower import describe
+from sciad.compiler.front.merge import is_scalar, leaves
+from sciad.compiler.front.types import STATIC_LIMIT
+from sciad.compiler.front.values import (
+    Abstract,
+    Cells,
+    Elements,
+    ListOf,
+    Memory,
+    StaticArray,
+    TupleOf,
+)
 from sciad.compiler.ir import (
     FLOAT,
     BufferType,
@@ -43,22 +53,12 @@ from sciad.compiler.ir import (
     Value,
     const,
 )
-from sciad.compiler.lower import describe
-from sciad.compiler.merge import is_scalar, leaves
-from sciad.compiler.simplify import simplify
-from sciad.compiler.source import annotated, called, header, home_of, machine_code
-from sciad.compiler.tangent import tangent
-from sciad.compiler.types import STATIC_LIMIT
-from sciad.compiler.values import (
-    Abstract,
-    Cells,
-    Elements,
-    ListOf,
-    Memory,
-    StaticArray,
-    TupleOf,
-)
-from sciad.compiler.whole import elements
+from sciad.compiler.passes.adjoint import adjoint
+from sciad.compiler.passes.simplify import simplify
+from sciad.compiler.passes.tangent import tangent
+from sciad.compiler.vocabulary.arrays import over, owns_buffer, settled, shape_of
+from sciad.compiler.vocabulary.indexing import sequence
+from sciad.compiler.vocabulary.whole import elements
 from sciad.core.errors import CompileError, user_location
 from sciad.core.source import captured
 from sciad.core.tree import TreeDef, flatten

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler.border import flat_integers
 from sciad.compiler.chunks import FEWEST, WIDTH, WIDTH_CURVED, chunks
-from sciad.compiler.integers import LIMIT
+from sciad.compiler.front.border import flat_integers
+from sciad.compiler.front.integers import LIMIT
+from sciad.compiler.front.records import rebuilt
 from sciad.compiler.program import Program
-from sciad.compiler.records import rebuilt
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import InputError, SciadError, user_location

@@ -17,13 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from sciad.compiler import cache, records, writes
-from sciad.compiler.adjoint import adjoint
-from sciad.compiler.arrays import _strides, over, owns_buffer, settled
-from sciad.compiler.border import RunTimeArray
-from sciad.compiler.bundle import bundle
-from sciad.compiler.emit import Emitted, emit
-from sciad.compiler.fingerprint import (
+from sciad.compiler.back import cache
+from sciad.compiler.back.emit import Emitted, emit
+from sciad.compiler.back.fingerprint import (
     Unknown,
     Watch,
     code_digest,
@@ -32,8 +28,28 @@ from sciad.compiler.fingerprint import (
     still_true,
     tree_key,
 )
-from sciad.compiler.frontend import Front, abstract_tree
-from sciad.compiler.integers import LENGTH_BITS
+from sciad.compiler.back.requirements import separated
+from sciad.compiler.back.source import annotated, called, failures, header, home_of, machine_code
+from sciad.compiler.front import records, writes
+from sciad.compiler.front.border import RunTimeArray
+from sciad.compiler.front.frontend import Front, abstract_tree
+from sciad.compiler.front.integers import LENGTH_BITS
+from sciad.compiler.front.labels import leaf_names
+from sciad.compiler.front.lower import describe
+from sciad.compiler.front.merge import is_scalar
+from sciad.compiler.front.precision import PYTHON, UNKNOWN, literal
+from sciad.compiler.front.types import LeafType
+from sciad.compiler.front.values import (
+    Abstract,
+    ComplexOf,
+    ListOf,
+    Memory,
+    Object,
+    StaticArray,
+    Structure,
+    TupleOf,
+    complex_of,
+)
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -46,27 +62,12 @@ from sciad.compiler.ir import (
     const,
     type_of,
 )
-from sciad.compiler.labels import leaf_names
-from sciad.compiler.lower import describe
-from sciad.compiler.merge import is_scalar
-from sciad.compiler.precision import PYTHON, UNKNOWN, literal
-from sciad.compiler.requirements import separated
-from sciad.compiler.simplify import simplify
-from sciad.compiler.source import annotated, called, failures, header, home_of, machine_code
-from sciad.compiler.tangent import tangent
-from sciad.compiler.types import LeafType
-from sciad.compiler.values import (
-    Abstract,
-    ComplexOf,
-    ListOf,
-    Memory,
-    Object,
-    StaticArray,
-    Structure,
-    TupleOf,
-    complex_of,
-)
-from sciad.compiler.whole import elements
+from sciad.compiler.passes.adjoint import adjoint
+from sciad.compiler.passes.bundle import bundle
+from sciad.compiler.passes.simplify import simplify
+from sciad.compiler.passes.tangent import tangent
+from sciad.compiler.vocabulary.arrays import _strides, over, owns_buffer, settled
+from sciad.compiler.vocabulary.whole import elements
 from sciad.core.tree import TreeDef
 
 __all__ = ["SCALAR", "Program"]

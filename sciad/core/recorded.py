@@ -5,12 +5,13 @@ chain of operations on one array (``1.0 / (1.0 + np.exp(-z))``) is one entry: th
 derivative are multiplied when the function is written, the other factors when the tape is swept.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sciad.core.buffer import opened, operand
+from sciad.core.chains import Chain
 from sciad.core.expressions import (
     Expression,
     Function,
@@ -25,48 +26,6 @@ from sciad.core.formulas import FOLLOWED, NUMBERS, PLAIN, TRACED, Known, UnfitEr
 from sciad.core.scalars import array_constant, array_partial
 
 __all__ = ["Recording"]
-
-
-@dataclass(frozen=True)
-class Chain:
-    """An array, and its derivative by the array that has a slot.
-
-    Attributes
-    ----------
-    code : str
-        Its value.
-    slot : str
-        Slot of the other array.
-    shape : object
-        Equal for arrays that are known to have one shape.
-    number : float
-        The derivative is this number...
-    factors : tuple of (code, names)
-        times these: code for the sweep, and the names of what it reads.
-    leaf : int or None
-        The parameter that it is.
-    """
-
-    code: str
-    slot: str
-    shape: Any
-    number: float = 1.0
-    factors: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    leaf: int | None = None
-
-    def times(self, number: float, *factors: tuple[str, tuple[str, ...]]) -> "Chain":
-        """Add factors to the derivative."""
-        product = self.number * number
-        if not _TINY < abs(product) < 1.0 / _TINY:
-            raise UnfitError  # whether something overflows may depend on the order of the factors
-        return replace(self, number=product, factors=(*self.factors, *factors))
-
-    def ready(self) -> str | None:
-        """Name of the derivative, if it has one."""
-        if len(self.factors) != 1 or self.number != 1.0:
-            return None
-        ((code, names),) = self.factors
-        return code if names == (code,) else None
 
 
 def _over(x: Any, y: Any, out: Any) -> Any:
@@ -85,7 +44,7 @@ def _stretched_quotient(i: int, x: Any, j: int, y: Any, out: Any) -> tuple:
         return i, _over(x, y, out), x.shape, j, _under(x, y, out), y.shape, None, None
 
 
-_ONE, _TINY = np.array(1.0), 1e-100
+_ONE = np.array(1.0)
 _SCOPE = {
     "opened": opened,
     "operand": operand,

@@ -182,7 +182,7 @@ class _Interceptor(ast.NodeTransformer):
             return None
         assert self.code is not None
         general = _Interceptor(self.untouched, self.guards).visit(copy.deepcopy(node))
-        site = Site(expression, general, node, self.code)
+        site = Site(expression, node, self.code)
         tests: list[ast.expr] = [_is_array(name) for name in expression.tested()]
         test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
         names: list[ast.expr] = [ast.Name(name, ast.Load()) for name in expression.names]

@@ -11,6 +11,7 @@ The functions are written out as Python, with the file and line of the user's so
 import ast
 import builtins
 import itertools
+import operator
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +20,31 @@ from typing import Any
 import numpy as np
 
 from sciad.core.constants import present
-from sciad.core.expressions import Expression
+from sciad.core.expressions import (
+    Expression,
+    Function,
+    Matrix,
+    Minus,
+    Number,
+    Part,
+    Variable,
+)
 from sciad.core.formulas import FOLLOWED, NUMBERS, OTHER, PLAIN, TRACED, Formula, UnfitError
 from sciad.core.recorded import Recording
 from sciad.core.tracer import FLOAT64, Array
 
 __all__ = ["Site"]
 
-_MOST_KINDS, _OFTEN = 8, 4
+_MOST_KINDS = 8
+_TWICE, _OFTEN = 2, 4  # writing a function takes milliseconds, which a single use is not worth
+_DISPATCHER = "__sciad_call__"
+_OPERATORS = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+}
 _count = itertools.count()
 
 
@@ -36,16 +54,16 @@ class _Way:
 
     Attributes
     ----------
-    function : callable
+    made : callable or None
+        Gives a function for any values, which calls its argument if they are others.
+    function : callable or None
         For values that were looked at.
-    first : callable or None
-        For any values: it asks the site if they are others.
     missed : int
         How often the site was asked for it.
     """
 
-    function: Callable[..., Any]
-    first: Callable[..., Any] | None = None
+    made: Callable[..., Any] | None = None
+    function: Callable[..., Any] | None = None
     missed: int = 0
 
 
@@ -59,22 +77,17 @@ class Site:
     ----------
     expression : Expression
         It.
-    general : ast.expr
-        The expression as rewritten code has it without this.
     node : ast.expr
         The expression as it stands in the source.
     code : types.CodeType
         The code it stands in.
     """
 
-    def __init__(
-        self, expression: Expression, general: ast.expr, node: ast.expr, code: types.CodeType
-    ) -> None:
+    def __init__(self, expression: Expression, node: ast.expr, code: types.CodeType) -> None:
         self.name = f"__sciad_site{next(_count)}__"
-        self.expression, self.general, self.code = expression, general, code
-        self.place = node
+        self.expression, self.code, self.place = expression, code, node
         self.ways: dict[tuple, _Way] = {}
-        self.otherwise: Callable[..., Any] | None = None
+        self.indices: dict[str, types.CodeType] = {}
         setattr(builtins, self.name, self)
 
     def __call__(self, *values: Any) -> Any:
@@ -82,10 +95,15 @@ class Site:
         kinds = tuple(map(self._kind, range(len(values)), values))
         way = self.ways.get(kinds)
         if way is None:
-            way = self.ways[kinds] = self._make(kinds)
+            way = self.ways[kinds] = _Way()
         way.missed += 1
-        if way.missed & (way.missed - 1) == 0 and way.missed >= _OFTEN and way.first is not None:
-            setattr(builtins, self.name, way.first)  # at the 4th, 8th, 16th miss
+        if way.missed == _TWICE and len(self.ways) <= _MOST_KINDS:
+            way.made = self._make(kinds)
+            way.function = way.made and way.made(self.by_operators)
+        if way.made is None or way.function is None:
+            return self.by_operators(*values)
+        if way.missed & (way.missed - 1) == 0 and way.missed >= _OFTEN:
+            setattr(builtins, self.name, way.made(self))  # at the 4th, 8th, 16th miss
         return way.function(*values)
 
     def _kind(self, k: int, value: Any) -> Any:
@@ -106,62 +124,76 @@ class Site:
             return OTHER
         return value if kind is types.ModuleType and k in self.expression.modules else None
 
-    def _make(self, kinds: tuple) -> "_Way":
-        """Make functions for values of some kinds."""
-        if self.otherwise is None:
-            self.otherwise = self._operator_by_operator()
+    def by_operators(self, *values: Any) -> Any:
+        """Compute the expression as code that is rewritten does without this."""
+        return self._value(self.expression.tree, values)
+
+    def _value(self, node: Any, values: tuple) -> Any:
+        kind = type(node)
+        if kind is Variable:
+            return values[node.place]
+        if kind is Number:
+            return node.value
+        if kind is Minus:
+            return -self._value(node.operand, values)
+        if kind is Part:
+            return values[node.base.place][self._index(node.index, values)]
+        dispatcher: Any = getattr(builtins, _DISPATCHER)
+        if kind is Function:
+            function = getattr(values[node.module.place], node.name)
+            return dispatcher(function, self._value(node.operand, values))
+        left, right = self._value(node.left, values), self._value(node.right, values)
+        return (
+            dispatcher.matmul(left, right)
+            if kind is Matrix
+            else _OPERATORS[node.symbol](left, right)
+        )
+
+    def _index(self, text: str, values: tuple) -> Any:
+        if text not in self.indices:
+            self.indices[text] = compile(text, self.code.co_filename, "eval")
+        names = {f"a{k}": value for k, value in enumerate(values)}
+        return eval(self.indices[text], {"slice": slice}, names)
+
+    def _make(self, kinds: tuple) -> Callable[..., Any] | None:
+        """Write a function for values of some kinds; None if there is no way but by operators."""
         if OTHER in kinds:
             return self._for_others(kinds.index(OTHER))
         writer = Recording if TRACED in kinds else Formula if FOLLOWED in kinds else None
-        if writer is None or None in kinds or len(self.ways) >= _MOST_KINDS:
-            return _Way(self.otherwise)
+        if writer is None or None in kinds:
+            return None
         try:
             written = writer(self.expression, kinds)
-            text = written.text()
+            return self._compiled(written.text(), written.scope)
         except UnfitError:
-            return _Way(self.otherwise)
-        return _Way(
-            self._compiled(text, {**written.scope, "otherwise": self.otherwise}),
-            self._compiled(text, {**written.scope, "otherwise": self}),
-        )
+            return None
 
-    def _for_others(self, k: int) -> "_Way":
-        """Make a function that finds out soon that an array is none of those on a tape."""
-        assert self.otherwise is not None
+    def _for_others(self, k: int) -> Callable[..., Any]:
+        """Write a function that finds out soon that an array is none of those on a tape."""
         names = ", ".join(f"a{j}" for j in range(len(self.expression.names)))
         text = f"""\
 def site({names}):
     if type(a{k}) is Array and a{k}.tape is None and a{k}._trace is not None:
-        return general({names})
+        return by_operators({names})
     return otherwise({names})
 """
-        scope = {"Array": Array, "general": self.otherwise, "otherwise": self}
-        return _Way(self.otherwise, self._compiled(text, scope))
+        return self._compiled(text, {"Array": Array, "by_operators": self.by_operators})
 
     def _compiled(self, text: str, scope: dict[str, Any]) -> Callable[..., Any]:
+        """Compile functions, at the place in the user's source; `Way.made` of the last."""
         tree = ast.parse(text)
         for part in ast.walk(tree):
             if hasattr(part, "lineno"):
                 ast.copy_location(part, self.place)
-        return self._function(tree, scope)
+        compiled = compile(tree, self.code.co_filename, "exec", dont_inherit=True)
 
-    def _operator_by_operator(self) -> Callable[..., Any]:
-        """Make a function that does what the code would do without this."""
-        names = [f"a{k}" for k in range(len(self.expression.names))]
-        given = [ast.arg(name) for name in names]
-        arguments = ast.arguments([], given, None, [], [], None, [])
-        body = self.expression.with_parameters(self.general, names)
-        made = ast.FunctionDef("site", arguments, [ast.Return(body)], [], None)
-        ast.copy_location(made, self.place)
-        if hasattr(made, "type_params"):
-            made.type_params = []
-        return self._function(ast.fix_missing_locations(ast.Module([made], [])), {})
+        def made(otherwise: Callable[..., Any]) -> Callable[..., Any]:
+            names = {**scope, "otherwise": otherwise}
+            exec(compiled, names)
+            function = names["site"]
+            function.__code__ = function.__code__.replace(
+                co_name=self.code.co_name, co_qualname=self.code.co_qualname
+            )
+            return function
 
-    def _function(self, tree: ast.Module, scope: dict[str, Any]) -> Callable[..., Any]:
-        """Compile a function ``site``, at the place in the user's source."""
-        exec(compile(tree, self.code.co_filename, "exec", dont_inherit=True), scope)
-        made = scope["site"]
-        made.__code__ = made.__code__.replace(
-            co_name=self.code.co_name, co_qualname=self.code.co_qualname
-        )
         return made

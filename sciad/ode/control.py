@@ -21,7 +21,7 @@ References
 
 import math
 
-from sciad.compiler.cached import njit
+from sciad.compiler.back.cached import njit
 
 __all__ = ["initial_step", "smallest_step", "step_factor"]
 

@@ -16,8 +16,9 @@ import scipy.special
 
 import sciad.compiler.program as programs
 import sciad.rules
-from sciad.compiler import dense, jit
-from sciad.compiler.emit import BEGIN
+from sciad.compiler import jit
+from sciad.compiler.back import dense
+from sciad.compiler.back.emit import BEGIN
 from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction

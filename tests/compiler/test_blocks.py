@@ -8,9 +8,9 @@ from scipy import special
 
 import sciad
 from sciad.compiler import jit, native
-from sciad.compiler.blocks import blocked
+from sciad.compiler.back.blocks import blocked
+from sciad.compiler.back.emit import emit
 from sciad.compiler.builder import Builder
-from sciad.compiler.emit import emit
 from sciad.compiler.ir import (
     FLOAT,
     INT,

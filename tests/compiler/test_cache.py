@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sciad.compiler.cache as cache
+import sciad.compiler.back.cache as cache
 
 MODEL = """
 import numpy as np
@@ -28,8 +28,8 @@ import ctypes, json, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 import sciad.rules
-import sciad.compiler.frontend as frontend
-import sciad.compiler.cache as cache
+import sciad.compiler.front.frontend as frontend
+import sciad.compiler.back.cache as cache
 from sciad.compiler import native
 lowered = []
 before = frontend.Front.lower

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import sciad
-import sciad.compiler.cache as cache
-from sciad.compiler import cached
+import sciad.compiler.back.cache as cache
+from sciad.compiler.back import cached
 
 MODEL = """
 import math
@@ -35,7 +35,7 @@ import json, os, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 import sciad, sciad.compiler
-import sciad.compiler.frontend as frontend
+import sciad.compiler.front.frontend as frontend
 import numba.core.compiler as compiler
 counts = {"lowered": 0, "compiled": 0}
 

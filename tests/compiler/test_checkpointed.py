@@ -231,3 +231,19 @@ def test_prange_is_a_range_in_all_derivatives():
         found = sciad.grad(compiled, argnums=where)(y, 1.3)
         expected = sciad.grad(over_prange, argnums=where)(y, 1.3)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_branch_that_computes_again_from_the_stored_state():
+    def program(x, w):
+        s, t = w, 0.5
+        for i in sciad.checkpointed(range(len(x))):
+            if i == 0:
+                s += math.sin(s) * w
+            else:
+                for _ in range(len(x)):
+                    t += math.sin(s * t)
+        return s * t
+
+    x = np.array([0.3, -0.6, 0.9])
+    found = sciad.grad(sciad.jit(program), 1)(x, 0.7)
+    assert found == pytest.approx(sciad.grad(program, 1)(x, 0.7), rel=1e-12)

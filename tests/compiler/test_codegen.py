@@ -11,12 +11,21 @@ import pytest
 from numba.core.runtime import _nrt_python as memory
 from numba.core.runtime import rtsys
 
-from sciad.compiler import cache, jit
+from sciad.compiler import jit
+from sciad.compiler.back import cache
 from sciad.compiler.codegen import passes
 from sciad.compiler.codegen.reading import Scopes, Unusual, syntax
 from sciad.core.transforms import grad
 
-HEAD = "import math\n\nimport numpy as np\n\nfrom sciad.compiler.machine import called, njit\n\n\n"
+HEAD = "\n".join(
+    [
+        "import math",
+        "import numpy as np",
+        "from sciad.compiler.back.machine import called, njit",
+        "",
+        "",
+    ]
+)
 
 
 def module(body, declared="", more=""):
@@ -310,6 +319,17 @@ def test_a_function_without_a_file_is_unusual():
         syntax(namespace["nowhere"])
     with pytest.raises(Unusual):
         syntax(lambda x: x)
+
+
+def test_a_function_is_compiled_from_the_text_it_was_made_from(tmp_path):
+    path = tmp_path / "changed.py"
+    path.write_text("def changed(x):\n    return x + 1\n", encoding="utf-8")
+    namespace = {}
+    exec(compile(path.read_text(encoding="utf-8"), path, "exec"), namespace)
+    assert syntax(namespace["changed"]).name == "changed"
+    exec(compile("def changed(x):\n    return x + 2\n", path, "exec"), namespace)
+    with pytest.raises(Unusual):
+        syntax(namespace["changed"])
 
 
 def test_names_with_one_value(short):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler import border, jit
-from sciad.compiler.adjoint import adjoint
-from sciad.compiler.bundle import bundle
+from sciad.compiler import jit
+from sciad.compiler.front import border
+from sciad.compiler.passes.adjoint import adjoint
+from sciad.compiler.passes.bundle import bundle
+from sciad.compiler.passes.simplify import simplify
+from sciad.compiler.passes.tangent import tangent
 from sciad.compiler.program import Program
-from sciad.compiler.simplify import simplify
-from sciad.compiler.tangent import tangent
 
 X = np.linspace(0.2, 1.3, 6)
 
@@ -56,7 +57,7 @@ def kinds(monkeypatch):
 @pytest.mark.parametrize("base", ["primal", "adjoint"])
 def test_a_bundle_is_a_row_of_tangents(interpreted_jit, emitted, base):
     """All results and duals agree with those of the single direction, tapes included."""
-    from sciad.compiler.emit import emit
+    from sciad.compiler.back.emit import emit
     from sciad.compiler.ir import verify
 
     jitted = interpreted_jit(energy)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler import dense, jit
+from sciad.compiler import jit
+from sciad.compiler.back import dense
 from sciad.core.errors import CompileError
 
 RNG = np.random.default_rng(7)

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 
-import sciad.compiler.cache as cache
+import sciad.compiler.back.cache as cache
 from sciad.compiler import native
 from sciad.core.errors import CompileError
 from sciad.core.source import captured

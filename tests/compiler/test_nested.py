@@ -556,12 +556,12 @@ def test_tapes_are_freed_and_sized_in_every_order():
 
 def test_adjoints_of_adjoints(emitted):
     """The reverse mode of a program with pushes and pops: to the third order, strictly."""
-    from sciad.compiler.adjoint import adjoint
-    from sciad.compiler.emit import emit
+    from sciad.compiler.back.emit import emit
     from sciad.compiler.ir import verify
+    from sciad.compiler.passes.adjoint import adjoint
+    from sciad.compiler.passes.simplify import simplify
+    from sciad.compiler.passes.tangent import tangent
     from sciad.compiler.program import Program
-    from sciad.compiler.simplify import simplify
-    from sciad.compiler.tangent import tangent
 
     def f(x, n):
         s, y = 0.0, x.copy()

@@ -8,12 +8,14 @@ import numba
 import numpy as np
 import pytest
 
-from sciad.compiler import fence, jit, runtime
-from sciad.compiler.adjoint import adjoint
-from sciad.compiler.analysis import Places, varied
+from sciad.compiler import jit
+from sciad.compiler.back import runtime
+from sciad.compiler.back.emit import emit
+from sciad.compiler.back.tapesize import frames_per_iteration
 from sciad.compiler.builder import Builder
-from sciad.compiler.emit import emit
 from sciad.compiler.fold import fold
+from sciad.compiler.front import fence
+from sciad.compiler.front.normal import normalise
 from sciad.compiler.ir import (
     BOOL,
     FLOAT,
@@ -31,11 +33,11 @@ from sciad.compiler.ir import (
     verify,
     walk,
 )
-from sciad.compiler.normal import normalise
-from sciad.compiler.simplify import remove_dead, simplify
-from sciad.compiler.tangent import tangent
+from sciad.compiler.passes.adjoint import adjoint
+from sciad.compiler.passes.analysis import Places, varied
+from sciad.compiler.passes.simplify import remove_dead, simplify
+from sciad.compiler.passes.tangent import tangent
 from sciad.compiler.tapes import TAPE_ROOM
-from sciad.compiler.tapesize import frames_per_iteration
 from sciad.core.errors import CompileError
 
 
@@ -400,7 +402,7 @@ def test_a_carried_value_read_late_is_not_overwritten_early(emitted):
 
 
 def test_literals():
-    from sciad.compiler.emit import literal
+    from sciad.compiler.back.emit import literal
 
     for value in (0.1, -0.0, 1e300, 5, True):
         assert eval(literal(const(value))) == value

@@ -9,7 +9,7 @@ import pytest
 
 import sciad
 from sciad.compiler import jit
-from sciad.compiler.records import class_key
+from sciad.compiler.front.records import class_key
 from sciad.core.errors import CompileError
 
 X = np.array([0.3, -1.2, 0.7])

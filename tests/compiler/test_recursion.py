@@ -658,3 +658,22 @@ def test_tangent_of_tangent(function, jit_interpreted):
         slope = lambda x, one=one: jvp(one, (x,), (v,))[1]
         found.append(flat(jvp(slope, (x,), (0.5 * v,))[1], grad(slope)(x)))
     close(*found)
+
+
+def unused_sum(x, w, n):
+    total = 0.5
+    for i in range(len(x)):
+        total += math.sin(w * x[i]) * total
+    used = total if x[0] > 0.11 else x[0]
+    if n > 0:
+        used += unused_sum(x, w * 0.7, n - 1) * w
+    return used
+
+
+@pytest.mark.parametrize("first", [0.4, -0.4])
+def test_the_tape_of_a_loop_whose_result_is_not_used(first, jit_interpreted):
+    x = np.array([first, 0.3, -0.8])
+    found = grad(jit_interpreted(unused_sum), (0, 1))(x, 0.9, 2)
+    expected = grad(unused_sum, (0, 1))(x, 0.9, 2)
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)

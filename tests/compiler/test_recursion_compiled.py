@@ -12,8 +12,8 @@ import pytest
 
 import sciad.rules
 from sciad.compiler import jit
+from sciad.compiler.back.emit_calls import DEEPEST
 from sciad.compiler.codegen.reading import Unusual
-from sciad.compiler.emit_calls import DEEPEST
 from sciad.core.errors import CompileError
 from sciad.core.rules import Elementwise, temporary
 from sciad.core.transforms import grad, hvp
@@ -61,7 +61,7 @@ spec = importlib.util.spec_from_file_location("programs", sys.argv[1])
 programs = importlib.util.module_from_spec(spec)
 sys.modules["programs"] = programs
 spec.loader.exec_module(programs)
-import sciad.compiler.cache as cache
+import sciad.compiler.back.cache as cache
 written = []
 note = cache.note
 cache.note = lambda *args: written.append(args) or note(*args)
@@ -104,7 +104,7 @@ def restarted(x, n):
 
 def test_code_that_another_process_could_not_load_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("SCIAD_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("sciad.compiler.emit._typed", lambda operand, text: text)
+    monkeypatch.setattr("sciad.compiler.back.emit._typed", lambda operand, text: text)
     monkeypatch.setattr("sciad.compiler.codegen.passes.Unit", no_short_way)
     with pytest.raises(CompileError, match="Numba finds other types"):
         jit(restarted)(0.5, 3)

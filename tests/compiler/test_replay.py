@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciad.compiler import adjoint as adjoints
-from sciad.compiler import recall
-from sciad.compiler.costs import SLOT, estimate
-from sciad.compiler.cut import stored
 from sciad.compiler.ir import FLOAT, If, Loop, Op, walk
+from sciad.compiler.passes import adjoint as adjoints
+from sciad.compiler.passes import recall
+from sciad.compiler.passes.costs import SLOT, estimate
+from sciad.compiler.passes.cut import stored
 from sciad.core.errors import CompileError
 from sciad.core.transforms import grad, hvp, vjp
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler import adjoint as adjoints
 from sciad.compiler.ir import Loop, walk
+from sciad.compiler.passes import adjoint as adjoints
 
 X = np.array([0.31, -0.62, 0.45, -0.62, 0.83])
 

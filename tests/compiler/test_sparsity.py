@@ -9,14 +9,14 @@ import pytest
 import scipy.sparse as sp
 
 import sciad
-import sciad.compiler.setcode as setcode
-import sciad.compiler.sparse as sparse
-from sciad.compiler.colouring import column_colours, star_colours
+import sciad.compiler.patterns.setcode as setcode
+import sciad.compiler.patterns.sparse as sparse
+from sciad.compiler.front.types import LeafType
 from sciad.compiler.ir import Op, walk
 from sciad.compiler.nodes import Call
-from sciad.compiler.pattern import hessian_pattern, jacobian_pattern
+from sciad.compiler.patterns.colouring import column_colours, star_colours
+from sciad.compiler.patterns.pattern import hessian_pattern, jacobian_pattern
 from sciad.compiler.program import Program
-from sciad.compiler.types import LeafType
 from sciad.core.errors import CompileError, InputError, SciadError
 from sciad.core.source import captured
 from sciad.core.tree import flatten
@@ -188,7 +188,7 @@ def test_no_derivative_no_entry():
 
 def test_columns_are_followed_in_blocks(monkeypatch):
     whole = pattern_of(tridiagonal, np.ones(40))
-    monkeypatch.setattr("sciad.compiler.pattern._BLOCK", 7)
+    monkeypatch.setattr("sciad.compiler.patterns.pattern._BLOCK", 7)
     assert np.array_equal(pattern_of(tridiagonal, np.ones(40)), whole)
     assert np.array_equal(whole, band(40, 1, 1))
 

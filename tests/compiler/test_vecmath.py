@@ -13,7 +13,8 @@ import numba
 import numpy as np
 import pytest
 
-from sciad.compiler import cache, jit
+from sciad.compiler import jit
+from sciad.compiler.back import cache
 from sciad.compiler.vecmath import BLOCK, CATALOGUE, kernels
 from sciad.compiler.vecmath.kernels import loop_of
 

@@ -23,8 +23,8 @@ _count = itertools.count()
 
 @pytest.fixture(autouse=True, scope="module")
 def _functions_are_used_at_once():
-    """Have sites replace their functions at the first miss: every test of one is needed."""
-    with mock.patch.object(sites, "_OFTEN", 1):
+    """Have sites make and replace their functions at the first miss: every test is needed."""
+    with mock.patch.object(sites, "_OFTEN", 1), mock.patch.object(sites, "_TWICE", 1):
         yield
 
 

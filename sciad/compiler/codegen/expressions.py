@@ -9,8 +9,8 @@ import llvmlite.ir as llvm
 from numba.core import cgutils, types
 from numba.np import arrayobj
 
+from sciad.compiler.back.scopes import TAPE_SCOPE, scopes_of
 from sciad.compiler.codegen.inference import Inference, arguments
-from sciad.compiler.scopes import TAPE_SCOPE, scopes_of
 
 __all__ = ["Expressions"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import types
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,22 +21,26 @@ class Unusual(NumbaError):
 
 
 @functools.lru_cache(maxsize=4)
-def _module(filename: str) -> dict[str, ast.FunctionDef]:
+def _module(filename: str) -> tuple[dict[str, ast.FunctionDef], dict[str, types.CodeType]]:
+    """Read the functions of a module: their syntax and their code."""
     tree = ast.parse(Path(filename).read_text(encoding="utf-8"))
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    code = compile(tree, filename, "exec", dont_inherit=True)
+    return (
+        {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)},
+        {c.co_name: c for c in code.co_consts if isinstance(c, types.CodeType)},
+    )
 
 
 def syntax(function: Any) -> ast.FunctionDef:
-    """Find the definition of a function of an emitted module (names there are unique)."""
+    """Find the definition of a function of an emitted module, in the very text it was made from."""
     code = function.__code__
     try:
-        node = _module(code.co_filename).get(code.co_name)
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        nodes, codes = _module(code.co_filename)
+    except (OSError, SyntaxError, ValueError) as error:
         raise Unusual(f"{code.co_filename} cannot be read") from error
-    starts = [] if node is None else [node.lineno, *(x.lineno for x in node.decorator_list)]
-    if node is None or min(starts) != code.co_firstlineno or code.co_freevars:
+    if code.co_name not in nodes or codes.get(code.co_name) != code:
         raise Unusual(f"{code.co_name} is not a function of its module")
-    return node
+    return nodes[code.co_name]
 
 
 def value_of(node: ast.expr, function: Any, names: Any) -> Any:

@@ -22,7 +22,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from sciad.compiler import cache
+from sciad.compiler.back import cache
 from sciad.compiler.vecmath.catalogue import BLOCK, CATALOGUE, Entry
 
 __all__ = ["loop_of", "vec_block", "vec_maximum", "vec_minimum"]

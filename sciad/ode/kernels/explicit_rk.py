@@ -17,7 +17,7 @@ import math
 
 from numba import float64, int64, intp
 
-from sciad.compiler.cached import njit
+from sciad.compiler.back.cached import njit
 from sciad.ode.control import initial_step, smallest_step, step_factor
 from sciad.ode.kernels.abi import call_value, pointer, shift
 from sciad.ode.kernels.stages import dense_weights, stage_sum, tableau_parts

@@ -15,7 +15,7 @@ steps is transposed once, with the contributions of both. A saved value
 
 from numba import float64, int64, intp
 
-from sciad.compiler.cached import njit
+from sciad.compiler.back.cached import njit
 from sciad.ode.kernels.abi import call_value, call_vjp, pointer, shift
 from sciad.ode.kernels.stages import dense_weights, stage_sum, tableau_parts
 

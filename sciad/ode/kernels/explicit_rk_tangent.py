@@ -11,7 +11,7 @@ and for the saved values :math:`\dot y + h \sum_j b_j(\theta)\, \dot k_j`. The s
 
 from numba import float64, int64, intp
 
-from sciad.compiler.cached import njit
+from sciad.compiler.back.cached import njit
 from sciad.ode.kernels.abi import call_jvp, pointer, shift
 from sciad.ode.kernels.explicit_rk_adjoint import DERIVATIVE_FAILED, restage
 from sciad.ode.kernels.stages import dense_weights, stage_sum, tableau_parts

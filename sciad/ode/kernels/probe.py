@@ -2,7 +2,7 @@
 
 from numba import float64, int64, intp
 
-from sciad.compiler.cached import njit
+from sciad.compiler.back.cached import njit
 from sciad.ode.kernels.abi import call_jvp, call_value, call_vjp, pointer, shift
 
 __all__ = ["disorder", "evaluate", "evaluate_jvp", "evaluate_vjp"]

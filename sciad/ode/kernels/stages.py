@@ -4,7 +4,7 @@ The sums are written out for one to six terms with the loop over components inne
 at two components, vectorised at many (3.5 times faster than a loop over terms inside at 512).
 """
 
-from sciad.compiler.cached import njit
+from sciad.compiler.back.cached import njit
 from sciad.ode.kernels.abi import shift
 
 __all__ = ["dense_weights", "stage_sum", "tableau_parts"]

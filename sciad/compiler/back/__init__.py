@@ -1,0 +1,1 @@
+"""From the intermediate representation to machine code: source, cache, tape, Numba."""

@@ -1,0 +1,1 @@
+"""From the user's function to the intermediate representation."""

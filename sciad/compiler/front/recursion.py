@@ -1,0 +1,408 @@
+"""Recursion: a function that is met again while it runs becomes a function of its own.
+
+A call of such a function is an `invoke` of a `Callee`, one for each structure of arguments (see
+`layouts`). Scalars that are literals at every level stay literals; one that differs between levels
+becomes a parameter. The body is lowered once more until the types of its results settle: in the
+first round paths on which the function calls itself have no value. If a literal that varies turns
+out to be needed as one (an index into a tuple), each level becomes a callee of its own, up to a
+few. What a body reads from outside (variables of enclosing functions, captured parameters) becomes
+further parameters in the end (`close`). Storage that is written to by a callee and does not belong
+to it moves to memory.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sciad.compiler.front import language
+from sciad.compiler.front.layouts import Layout
+from sciad.compiler.front.merge import is_scalar, leaves, rebuild, storages
+from sciad.compiler.front.merge import layout as shape_of
+from sciad.compiler.front.values import (
+    Abstract,
+    Cells,
+    ComplexOf,
+    ListOf,
+    Memory,
+    Object,
+    StaticArray,
+    Structure,
+    TupleOf,
+)
+from sciad.compiler.invoke import Callee, free_values, invokes, reachable, sites, writes
+from sciad.compiler.ir import (
+    FLOAT,
+    BufferType,
+    Const,
+    Function,
+    Location,
+    Loop,
+    Op,
+    Operand,
+    Region,
+    ScalarType,
+    Value,
+    defined,
+    walk,
+)
+from sciad.compiler.passes.recall import substitute
+from sciad.core.errors import CompileError
+
+if TYPE_CHECKING:
+    from sciad.compiler.front.lower import Lowering
+
+__all__ = [
+    "Calls",
+    "Target",
+    "Unsettled",
+    "attempt",
+    "close",
+    "invoke",
+    "marker",
+    "own",
+    "unrolled",
+]
+
+_MOST_ROUNDS = 8
+_MOST_LAYOUTS = 16
+_SHARED = "may be what a recursive function returned"
+
+
+class Unsettled(Exception):
+    """A call has no value yet, because the types of its results are being found."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A Python function to call: its tree, where it stands and how it resolves names."""
+
+    tree: Any
+    filename: str
+    identity: object  # of the code
+    token: object  # tells functions of one code apart, the same in every lowering
+    resolve: Callable[[str], Abstract | None]
+    defaults: list[Abstract]
+    frame: Any = None  # that a closure was made in
+    keywords: dict[str, Abstract] = field(default_factory=dict)  # defaults by name
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return getattr(self.tree, "name", "function")
+
+
+@dataclass
+class _Model:
+    """What a callee returns: a value as a pattern, types, numbers of arguments it may share."""
+
+    value: Abstract
+    env: dict
+    kinds: list[ScalarType]
+    shares: list[int]
+
+
+@dataclass(eq=False)
+class _Activation:
+    """A callee whose body is being lowered."""
+
+    key: tuple
+    frames: list[Any]
+    constants: tuple[Const | None, ...]
+    callee: Callee
+    layout: Layout  # keeps alive what the key names
+    model: _Model | None = None
+    used: bool = False
+
+
+@dataclass
+class Calls:
+    """What a lowering knows about functions that are not inlined."""
+
+    active: list[_Activation] = field(default_factory=list)
+    known: dict[tuple, tuple[_Activation, dict]] = field(default_factory=dict)
+    foreign: int = 0  # storage with smaller numbers belongs to a caller
+    culprit: object = None  # the callee in which something was refused
+
+
+def unrolled(in_memory: set, culprit: object) -> set | None:
+    """Let the literals of a refused callee stay literals, each level a callee of its own.
+
+    None if there are none that became parameters.
+    """
+    kept = {mark for mark in in_memory if mark[0] != "varies" or mark[1][:2] != culprit}
+    return None if kept == in_memory else kept | {("unrolled", culprit)}
+
+
+def marker(tree: Any, filename: str) -> tuple:
+    """Name a function that calls itself, the same in every lowering."""
+    return ("recursive", filename, tree.lineno, tree.col_offset)
+
+
+# -- calls ---------------------------------------------------------------------------------------
+def invoke(
+    low: Lowering, target: Target, args: list[Abstract], named: dict[str, Abstract], node: ast.AST
+) -> Abstract:
+    """Call a function that calls itself."""
+    low.home = low.home or target.filename
+    if low.single:
+        hint = "write it as a loop, or convert to float64 outside of the compiled function"
+        _refuse(target, "there is float32 in the program", hint)
+    if any(isinstance(n, ast.Nonlocal) for n in ast.walk(target.tree)):
+        low.refuse("a function that calls itself assigns nonlocal names", node, "return them")
+    defaults = target.defaults, target.keywords
+    values = language.arguments(low, target.tree, args, named, defaults, node)
+    layout = Layout(low, values, node)
+    frames = [*layout.frames, *([target.frame] if target.frame is not None else [])]
+    key = (marker(target.tree, target.filename), target.token, layout.structure)
+    constants = tuple(
+        x if isinstance(x, Const) and ("varies", key, k) not in low.in_memory else None
+        for k, x in enumerate(layout.scalars)
+    )
+    found = _running(low, key, frames, constants) or _finished(low, key, frames, constants)
+    if found is None:
+        callee = Callee(target.name, Location(target.filename, target.tree.lineno))
+        found = _Activation(key, frames, constants, callee, layout)
+        _outline(low, target, found)
+    return _called(low, found, layout, node)
+
+
+def _running(low: Lowering, key: tuple, frames: list, constants: tuple) -> _Activation | None:
+    """Find the callee among those being lowered; literals that differ become parameters."""
+    from sciad.compiler.front.lower import Restart
+
+    for known in reversed(low.calls.active):
+        if known.key != key or known.frames != frames:
+            continue
+        pairs = enumerate(zip(known.constants, constants, strict=True))
+        varying = [k for k, (old, new) in pairs if old is not None and old != new]
+        if not varying:
+            return known
+        if ("unrolled", key[:2]) not in low.in_memory:
+            raise Restart(("varies", key, varying[0]))
+    return None
+
+
+def _finished(low: Lowering, key: tuple, frames: list, constants: tuple) -> _Activation | None:
+    """Find the callee among those that are complete and still mean the same."""
+    known = low.calls.known.get((key, constants))
+    if known is None or known[0].frames != frames:
+        return None
+    now = _surroundings(low, frames)
+    before = known[1]
+    same = now.keys() == before.keys() and all(now[k] is before[k] for k in now)
+    return known[0] if same else None
+
+
+def _surroundings(low: Lowering, frames: list) -> dict:
+    """Everything that closures can see: variables of running functions, local arrays."""
+    return dict(low.env) if frames else {}
+
+
+def _called(low: Lowering, known: _Activation, layout: Layout, node: ast.AST) -> Abstract:
+    known.used = True
+    model = known.model
+    if model is None:
+        raise Unsettled
+    pairs = zip(layout.scalars, known.constants, strict=True)
+    args = [x for x, constant in pairs if constant is None]
+    if low.frames:
+        low.at(node)
+    for x in args:
+        low.b.fits(x)
+    outs = tuple(Value("v", kind) for kind in model.kinds)
+    made = Op("invoke", (*args, *layout.buffers), outs, known.callee, low.b.location)
+    low.b.region.nodes.append(made)
+    for k in model.shares:
+        layout.cells[k].frozen = layout.cells[k].frozen or _SHARED
+    result = rebuild(model.value, model.env, iter(outs), low.env)
+    for cells in storages(result, low.env):
+        cells.frozen = _SHARED
+    return result
+
+
+# -- bodies --------------------------------------------------------------------------------------
+def _outline(low: Lowering, target: Target, made: _Activation) -> None:
+    """Lower the body of a callee until the types of its results settle."""
+    outer = low.calls.active
+    if sum(a.key[:2] == made.key[:2] for a in outer) >= _MOST_LAYOUTS:
+        low.refuse(
+            f"{target.name} calls itself with arguments of ever new structure",
+            made.layout.node,
+            "pass numbers and arrays of the same kind at every level",
+        )
+    low.calls.active = [*outer, made]
+    known = dict(low.calls.known)
+    try:
+        for _ in range(_MOST_ROUNDS):
+            low.calls.known = dict(known)
+            made.used = False
+            if _settled(low, target, made):
+                break
+        else:
+            _refuse(target, "the types of what it returns do not settle")
+    except CompileError:
+        low.calls.culprit = low.calls.culprit or made.key[:2]
+        raise
+    finally:
+        low.calls.active = outer
+    if made.model is None:
+        if any(a.model is None for a in outer):
+            raise Unsettled
+        hint = "give it a path that returns without a call of itself"
+        _refuse(target, "it never returns", hint)
+    low.calls.known[(made.key, made.constants)] = (made, _surroundings(low, made.frames))
+
+
+def _refuse(target: Target, what: str, hint: str | None = None) -> NoReturn:
+    where = f"{target.filename}:{target.tree.lineno}"
+    raise CompileError(f"{target.name} calls itself, and {what}", where=where, hint=hint)
+
+
+def _settled(low: Lowering, target: Target, made: _Activation) -> bool:
+    """Lower a body once; whether it returns what was assumed of it."""
+    env, dead, frames, prefix = low.env, low.dead, low.frames, low.site_prefix
+    location, stored, foreign = low.b.location, len(low.stores), low.calls.foreign
+    low.env, low.dead, low.site_prefix = dict(env), False, ()
+    low.frames = list(frames)
+    arguments, params, cells = made.layout.formals(made.constants)
+    low.calls.foreign = Cells(0, None).serial
+    site = ("callee", target.filename, target.tree.lineno, target.tree.col_offset)
+    model = None
+    try:
+        with low.b.inside(Region()) as region:
+            value = low.run(target, arguments, site)
+            if not low.dead:
+                model = _model(low, target, value, cells, made.model)
+                ends = leaves(low, value, low.env)
+                region.results = tuple(map(low.b.cast, ends, model.kinds))
+    finally:
+        low.env, low.dead, low.frames, low.site_prefix = env, dead, frames, prefix
+        low.b.location, low.calls.foreign = location, foreign
+        del low.stores[stored:]
+    made.callee.function = Function(made.callee.name, tuple(params), region)
+    before, made.model = made.model, model
+    if model is None or not made.used:
+        return True
+    return before is not None and (before.kinds, before.shares) == (model.kinds, model.shares)
+
+
+def _model(
+    low: Lowering, target: Target, value: Abstract, cells: list[Cells], old: _Model | None
+) -> _Model:
+    """Describe what a body returns, joined with what was assumed."""
+    _returnable(low, target, value)
+    kinds = [x.type for x in leaves(low, value, low.env)]
+    held = storages(value, low.env)
+    for storage in held:
+        if storage.serial < low.calls.foreign:
+            storage.frozen = storage.frozen or _SHARED
+    shares = [k for k, c in enumerate(cells) if held and c.frozen is not None]
+    if old is not None and isinstance(value, ComplexOf) and is_scalar(old.value):
+        old = None  # complex in the end
+    if old is not None:
+        if shape_of(value, low.env) != shape_of(old.value, old.env):
+            _refuse(target, "it returns different things", "return values of one structure")
+        kinds = [max(pair, key=lambda k: k.rank) for pair in zip(kinds, old.kinds, strict=True)]
+        shares = sorted({*shares, *old.shares})
+    return _Model(value, low.env, kinds, shares)
+
+
+def _returnable(low: Lowering, target: Target, value: Abstract) -> None:
+    """Refuse results that are not made of numbers."""
+    if isinstance(value, ComplexOf):
+        _returnable(low, target, value.re)
+        _returnable(low, target, value.im)
+    elif isinstance(value, TupleOf | Structure):
+        items = value.items if isinstance(value, TupleOf) else value.items.values()
+        for item in items:
+            _returnable(low, target, item)
+    elif isinstance(value, ListOf):
+        for k in range(value.cells.size):
+            _returnable(low, target, low.cell(value.cells, k))
+    elif isinstance(value, Memory):
+        _refuse(
+            target,
+            "it returns an array whose length is not known, or which is large",
+            "write into an array that is given as an argument, or use a loop",
+        )
+    elif isinstance(value, StaticArray):
+        if value.cells.element is not FLOAT:
+            _refuse(target, "it returns an array of integers or bools", "multiply it by 1.0")
+    elif not is_scalar(value) and not isinstance(value, Object):
+        _refuse(target, "it returns something that is not made of numbers", "return numbers")
+
+
+def attempt(low: Lowering, action: Callable[[], None]) -> bool:
+    """Lower something; whether it was given up because a call has no value yet."""
+    depth, prefix, location = len(low.frames), low.site_prefix, low.b.location
+    try:
+        action()
+    except Unsettled:
+        del low.frames[depth:]
+        low.site_prefix, low.b.location = prefix, location
+        low.dead = True
+        return True
+    return False
+
+
+def own(low: Lowering, cells: Cells, node: ast.AST) -> None:
+    """Move storage of a caller to memory when a callee writes to it."""
+    from sciad.compiler.front.lower import Restart
+
+    if cells.serial >= low.calls.foreign:
+        return
+    if cells.site in low.in_memory:
+        low.refuse(
+            "a function that calls itself writes to a list or array of its caller",
+            node,
+            "make it with np.zeros, or return the new values",
+        )
+    raise Restart(cells.site)
+
+
+# -- what comes from outside ---------------------------------------------------------------------
+def close(function: Function) -> Function:
+    """Make parameters of what callees read from outside."""
+    callees = reachable(function)
+    free = {c: dict.fromkeys(free_values(c.function)) for c in callees}
+    size = -1
+    while size != sum(map(len, free.values())):
+        size = sum(map(len, free.values()))
+        for c in callees:
+            inner = {v for op in invokes(c.function.body) for v in free[op.attr]}
+            own_values = c.function.params, c.function.body
+            missing = inner - _defined(*own_values)
+            free[c].update(dict.fromkeys(sorted(missing, key=lambda v: v.serial)))
+    for _, op in sites(function):
+        op.args = (*op.args, *free[op.attr])
+    for c in callees:
+        fresh: dict[Value, Operand] = {v: Value(v.name, v.type) for v in free[c]}
+        c.function.params = (*c.function.params, *fresh.values())
+        substitute(c.function.body, fresh)
+    for _, op in sites(function):
+        _distinct(op)
+    return function
+
+
+def _defined(params: tuple[Value, ...], body: Region) -> set[Value]:
+    found = set(params)
+    for node in walk(body):
+        found.update(defined(node))
+        if isinstance(node, Loop):
+            found.update((node.index, *node.params))
+    return found
+
+
+def _distinct(op: Op) -> None:
+    """Refuse a call that hands one piece of memory over twice and writes to it."""
+    buffers = [a for a in op.args if isinstance(a.type, BufferType)]
+    written = [op.args[k] for k in writes(op.attr)]
+    if any(buffers.count(a) > 1 for a in written):
+        raise CompileError(
+            f"{op.attr.name} calls itself and writes to an array that it also sees by another name",
+            where=None if op.location is None else str(op.location),
+            hint="give it the array as an argument only",
+        )

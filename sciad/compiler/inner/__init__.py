@@ -1,0 +1,1 @@
+"""Derivatives inside compiled functions: `sciad.grad` and its sisters as part of a program."""
