@@ -18,7 +18,7 @@ from sciad.core.errors import CompileError
 __all__ = ["TAPE_ROOM", "Slot", "refuse_tapes", "suffix", "tape_of", "unused_tape"]
 
 #: Slots of a tape on the stack.
-TAPE_ROOM = 128
+TAPE_ROOM = 256
 
 _serial = count(1)
 

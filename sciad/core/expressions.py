@@ -14,7 +14,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 __all__ = [
     "FUNCTIONS",
@@ -28,6 +28,7 @@ __all__ = [
     "Variable",
     "expression_of",
     "has_arrays",
+    "is_at_once",
 ]
 
 #: Functions of one float64 array that give another.
@@ -109,6 +110,11 @@ def has_arrays(node: ast.AST) -> bool:
         if isinstance(part, ast.Name) and part.id in _LIBRARIES:
             return True
     return False
+
+
+def is_at_once(node: ast.AST) -> TypeGuard[ast.IfExp]:
+    """Whether a piece of syntax gives an expression its second way."""
+    return getattr(node, "at_once", False)
 
 
 class _Other(Exception):

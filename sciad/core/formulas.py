@@ -5,6 +5,7 @@ float64, so the results are the same.
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,17 @@ class Writer:
             self.add(f"if {made} is None: {made} = array_constant(float({code}))")
         return made
 
+    def number(self, value: Any) -> "Known":
+        """Code for a number of the source; ``inf`` is no name."""
+        code = repr(value) if isfinite(value) else self.known(value, "literal")
+        return Known(code, False, value)
+
+    def of_numbers(self, code: str) -> "Known":
+        """Name for what comes of numbers: computed once, where the source does it."""
+        name = f"z{len(self.lines)}"
+        self.add(f"{name} = {code}")
+        return Known(name, False)
+
     def index(self, part: Part) -> str:
         """Code for an index; one without names is made once."""
         if any(f"a{k}" in part.index for k in self.expression.bounds):
@@ -174,10 +186,16 @@ class Known:
     kept: str = ""
 
 
+# numbers are computed before arrays: the operators raise the error that comes first in the source
 _BOXED = """\
-made = Array()
-made.value, made.hot, made.owned = {}, True, True
-return made"""
+try:{}
+    value = {}
+except Exception: pass
+else:
+    made = Array()
+    made.value, made.hot, made.owned = value, True, True
+    return made
+return by_operators({})"""
 
 
 class Formula(Writer):
@@ -191,14 +209,17 @@ class Formula(Writer):
 
     def text(self) -> str:
         """Source of the function."""
+        first = len(self.lines)
         code = self._write(self.expression.tree)
         if not code.is_array:
             raise UnfitError
-        return self.source(_BOXED.format(code.code))
+        inside = "".join(f"\n    {line}" for line in self.lines[first:])
+        del self.lines[first:]
+        return self.source(_BOXED.format(inside, code.code, self.parameters))
 
     def _write(self, node: Any) -> Known:
         if type(node) is Number:
-            return Known(repr(node.value), False, node.value)
+            return self.number(node.value)
         if type(node) is Variable:
             number = self.kinds[node.place] in NUMBERS
             return Known(f"a{node.place}" if number else f"x{node.place}", not number)
@@ -207,7 +228,8 @@ class Formula(Writer):
             return Known(f"{base.code}[{self.index(node)}]", True)
         if type(node) is Minus:
             operand = self._write(node.operand)
-            return Known(f"(-{operand.code})", operand.is_array)
+            code = f"(-{operand.code})"
+            return Known(code, True) if operand.is_array else self.of_numbers(code)
         if type(node) is Function:
             return Known(f"{self.rules[node][0]}({self._array(node.operand).code})", True)
         if type(node) is Matrix:
@@ -222,12 +244,13 @@ class Formula(Writer):
 
     def _operation(self, node: Operation) -> Known:
         left, right = self._write(node.left), self._write(node.right)
-        found = left.is_array or right.is_array
-        if node.symbol == "**":
-            return Known(f"({left.code} ** 2)", found)
         x, y = left.code, right.code
-        if found and not left.is_array:
+        if not left.is_array and not right.is_array:
+            return self.of_numbers(f"{x} {node.symbol} {y}")
+        if node.symbol == "**":
+            return Known(f"({x} ** 2)", True)
+        if not left.is_array:
             x = self.array_of(left)
-        elif found and not right.is_array:
+        elif not right.is_array:
             y = self.array_of(right)
-        return Known(f"({x} {node.symbol} {y})", found)
+        return Known(f"({x} {node.symbol} {y})", True)

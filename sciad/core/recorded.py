@@ -1,8 +1,8 @@
 """The source of functions that compute an expression at once and record it on a tape.
 
 What is recorded is what the operators would record, entry by entry (`sciad.core.sweep`), but a
-chain of operations on one array (``1.0 / (1.0 + np.exp(-z))``) is one entry: the numbers in its
-derivative are multiplied when the function is written, the other factors when the tape is swept.
+chain of operations on one array (``1.0 / (1.0 + np.exp(-z))``) is one entry: numbers in its
+derivative that meet are multiplied when the function is written, all else when the tape is swept.
 """
 
 from dataclasses import replace
@@ -23,6 +23,7 @@ from sciad.core.expressions import (
     Variable,
 )
 from sciad.core.formulas import FOLLOWED, NUMBERS, PLAIN, TRACED, Known, UnfitError, Writer
+from sciad.core.rules import BY_CALLABLE, Elementwise
 from sciad.core.scalars import array_constant, array_partial
 
 __all__ = ["Recording"]
@@ -119,6 +120,8 @@ class Recording(Writer):
         if not isinstance(made, Chain):
             raise UnfitError
         slot = self._slot(made, own=True)
+        count = f"len(tape) != k + {self.entries}"  # others have recorded something meanwhile
+        self.add(f"if {count}: return interrupted({self.parameters})")
         return "\n".join([*self.pulls, self.source(_RESULT.format(made.code, slot))])
 
     # Names and entries
@@ -155,7 +158,7 @@ class Recording(Writer):
         ready = chain.ready()
         if ready is not None:
             return self._push(f"({chain.slot}, {ready}, None, None, None)")
-        names = tuple(dict.fromkeys(name for _, part in chain.factors for name in part))
+        names = tuple(dict.fromkeys(name for part in chain.codes() for name in part[1]))
         saved = names[0] if len(names) == 1 else f"({', '.join(names)})"  # may be empty
         pull = self._pull(chain, names)
         return self._push(f"({chain.slot}, {pull}, {saved}{', None' * 7})")
@@ -166,9 +169,12 @@ class Recording(Writer):
         lines = [f"def {name}(g, {taken if len(names) == 1 else 'saved'}):"]
         if len(names) > 1:
             lines.append(f"    {taken} = saved")
-        lines += [f"    g = g * ({code})" for code, _ in reversed(chain.factors)]
-        number = "-g" if chain.number == -1.0 else f"g * {self._plain(chain.number)}"
-        lines.append(f"    return {'g' if chain.number == 1.0 else number}")
+        for factor in (abs(chain.number), *reversed(chain.factors)):
+            if not isinstance(factor, float):
+                lines.append(f"    g = g * ({factor[0]})")
+            elif factor != 1.0:
+                lines.append(f"    g = g * {self._plain(factor)}")
+        lines.append(f"    return {'g' if chain.number > 0.0 else '-g'}")
         self.pulls.append("\n".join(lines) + "\n")
         return name
 
@@ -189,7 +195,7 @@ class Recording(Writer):
 
     def _write(self, node: Any) -> "Chain | Known":
         if type(node) is Number:
-            return Known(repr(node.value), False, node.value)
+            return self.number(node.value)
         if type(node) is Variable:
             return self._variable(node)
         if type(node) is Part:
@@ -199,8 +205,10 @@ class Recording(Writer):
         if type(node) is Minus:
             operand = self._write(node.operand)
             if isinstance(operand, Known):
-                code = f"(-{operand.code})"
-                return self._constant(code) if operand.is_array else Known(code, False)
+                code = f"-{operand.code}"
+                if not operand.is_array:
+                    return self.of_numbers(code)
+                return self._constant(code, operand.code)
             return self._computed(operand, f"-{operand.code}").times(-1.0)
         if type(node) is Function:
             return self._function(node)
@@ -221,14 +229,22 @@ class Recording(Writer):
         name = self._name() if stretched else self._name(operand)
         self.add(f"{name} = {code}")
         if stretched:
-            self.unless(f"{name}.shape == {operand.code}.shape")
+            self.add(f"if {name}.shape != {operand.code}.shape: return misfit({self.parameters})")
+            self._free(operand.code)
         return replace(operand, code=name, leaf=None)
 
-    def _constant(self, code: str) -> Known:
+    def _constant(self, code: str, *used: str) -> Known:
         """Name for an array that is not traced, and has no other name."""
         name = self._name()
         self.add(f"{name} = {code}")
+        self._free(*used)
         return Known(name, True)
+
+    def _free(self, *codes: str) -> None:
+        """Let go of results that nobody needs any more; the user's arrays have other names."""
+        for code in codes:
+            if code[0] == "t" and code not in self.kept:
+                self.add(f"{code} = None")
 
     def _held(self, known: Known) -> str:
         """Code for a number or an array that is not traced and will stay as it is."""
@@ -261,7 +277,7 @@ class Recording(Writer):
         if not plan or (isinstance(operand, Known) and not operand.is_array):
             raise UnfitError
         if isinstance(operand, Known):
-            return self._constant(f"{name}({operand.code})")
+            return self._constant(f"{name}({operand.code})", operand.code)
         partial, reads_x, reads_out = plan
         if reads_x:
             self._keep(operand)
@@ -301,8 +317,11 @@ class Recording(Writer):
         left, right = self._write(node.left), self._write(node.right)
         if node.symbol == "**":
             if isinstance(left, Known):
-                code = f"({left.code} ** 2)"
-                return self._constant(code) if left.is_array else Known(code, False)
+                code = f"{left.code} ** 2"
+                if not left.is_array:
+                    return self.of_numbers(code)
+                return self._constant(code, left.code)
+            self._test_square()
             self._keep(left)
             made = self._computed(left, f"square({left.code})")
             return made.times(1.0, (f"two * {left.code}", (left.code,)))
@@ -314,17 +333,27 @@ class Recording(Writer):
             return self._of_constant(node.symbol, left, right)
         return self._of_constants(node.symbol, left, right)
 
+    def _test_square(self) -> None:
+        """Write the test that ``x ** 2`` has the derivative it had: the user may give it a rule."""
+        rule = BY_CALLABLE.get(np.square)
+        if type(rule) is not Elementwise or not rule.trusted:
+            raise UnfitError
+        self.unless(f"rules.get(square) is {self.known(rule, 'rule')}")
+        self.lines.insert(0, self.lines.pop())
+
     def _of_constants(self, symbol: str, left: Known, right: Known) -> Known:
         if not (left.is_array or right.is_array):
-            return Known(f"({left.code} {symbol} {right.code})", False)
+            return self.of_numbers(f"{left.code} {symbol} {right.code}")
         x, y = (v.code if v.is_array else self.array_of(v) for v in (left, right))
-        return self._constant(f"{x} {symbol} {y}")
+        return self._constant(f"{x} {symbol} {y}", x, y)
 
     def _with_constant(self, symbol: str, x: Chain, known: Known) -> Chain:
         """Write ``x + number`` and its sisters."""
         if symbol in "+-":
             y = known.code if known.is_array else self.array_of(known)
-            return self._computed(x, f"{x.code} {symbol} {y}", known.is_array)
+            made = self._computed(x, f"{x.code} {symbol} {y}", known.is_array)
+            self._free(y)
+            return made
         y = self._held(known)
         made = self._computed(x, f"{x.code} {symbol} {y}", known.is_array)
         if symbol == "*":
@@ -346,6 +375,7 @@ class Recording(Writer):
         if symbol == "/":
             self._keep(x)
         made = self._computed(x, f"{y} {symbol} {x.code}", known.is_array)
+        self._free(y)
         if symbol == "*":
             return self._scaled(made, known, y)
         if symbol == "/":

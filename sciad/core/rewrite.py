@@ -141,6 +141,7 @@ class _Interceptor(ast.NodeTransformer):
         self.untouched = untouched
         self.guards = guards  # whether its ``except`` clauses are guarded
         self.code = code  # whose expressions get sites
+        self.module = "<unknown>"
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         made = self._at_once(node) if isinstance(node.func, ast.Attribute) else None
@@ -182,11 +183,12 @@ class _Interceptor(ast.NodeTransformer):
             return None
         assert self.code is not None
         general = _Interceptor(self.untouched, self.guards).visit(copy.deepcopy(node))
-        site = Site(expression, node, self.code)
+        site = Site(expression, node, self.code, self.module)
         tests: list[ast.expr] = [_is_array(name) for name in expression.tested()]
         test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
         names: list[ast.expr] = [ast.Name(name, ast.Load()) for name in expression.names]
-        made = ast.IfExp(test, ast.Call(ast.Name(site.name, ast.Load()), names, []), general)
+        made: Any = ast.IfExp(test, ast.Call(ast.Name(site.name, ast.Load()), names, []), general)
+        made.at_once = True
         return ast.fix_missing_locations(ast.copy_location(made, node))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
@@ -263,6 +265,7 @@ def _compile(source: FunctionSource) -> types.CodeType:
     # contextlib passes errors on to all contexts that are open
     guards = original.co_filename != contextlib.__file__
     interceptor = _Interceptor(_untouched(source), guards, original if has_arrays(node) else None)
+    interceptor.module = source.globals.get("__name__", interceptor.module)
     if isinstance(node, ast.Lambda):
         node.body = interceptor.visit(node.body)
         statement: ast.stmt = ast.Assign([ast.Name("f", ast.Store())], node)

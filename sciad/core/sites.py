@@ -10,6 +10,7 @@ The functions are written out as Python, with the file and line of the user's so
 
 import ast
 import builtins
+import functools
 import itertools
 import operator
 import types
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from sciad.core.constants import present
+from sciad.core.errors import TracingError, user_location
 from sciad.core.expressions import (
     Expression,
     Function,
@@ -30,8 +32,9 @@ from sciad.core.expressions import (
     Variable,
 )
 from sciad.core.formulas import FOLLOWED, NUMBERS, OTHER, PLAIN, TRACED, Formula, UnfitError
+from sciad.core.names import GENERATED, Names
 from sciad.core.recorded import Recording
-from sciad.core.tracer import FLOAT64, Array
+from sciad.core.tracer import FLOAT64, Array, Scalar
 
 __all__ = ["Site"]
 
@@ -46,6 +49,13 @@ _OPERATORS = {
     "**": operator.pow,
 }
 _count = itertools.count()
+#: Types whose operators run no code of the user.
+_QUIET = frozenset(
+    {
+        *(Array, Scalar, np.ndarray, types.ModuleType, types.NoneType, str, slice),
+        *(float, int, bool, complex, *(np.dtype(code).type for code in "?bhilqBHILQefdgFDG")),
+    }
+)
 
 
 @dataclass
@@ -81,11 +91,16 @@ class Site:
         The expression as it stands in the source.
     code : types.CodeType
         The code it stands in.
+    module : str
+        The module it stands in, which filters of warnings ask for.
     """
 
-    def __init__(self, expression: Expression, node: ast.expr, code: types.CodeType) -> None:
+    def __init__(
+        self, expression: Expression, node: ast.expr, code: types.CodeType, module: str
+    ) -> None:
         self.name = f"__sciad_site{next(_count)}__"
         self.expression, self.code, self.place = expression, code, node
+        self.module = module
         self.ways: dict[tuple, _Way] = {}
         self.indices: dict[str, types.CodeType] = {}
         setattr(builtins, self.name, self)
@@ -99,9 +114,9 @@ class Site:
         way.missed += 1
         if way.missed == _TWICE and len(self.ways) <= _MOST_KINDS:
             way.made = self._make(kinds)
-            way.function = way.made and way.made(self.by_operators)
+            way.function = way.made and way.made(self._slowly)
         if way.made is None or way.function is None:
-            return self.by_operators(*values)
+            return self._slowly(*values)
         if way.missed & (way.missed - 1) == 0 and way.missed >= _OFTEN:
             setattr(builtins, self.name, way.made(self))  # at the 4th, 8th, 16th miss
         return way.function(*values)
@@ -124,11 +139,45 @@ class Site:
             return OTHER
         return value if kind is types.ModuleType and k in self.expression.modules else None
 
+    def _give_up(self, kinds: tuple, *values: Any) -> Any:
+        """Compute where operands of these kinds have shapes that nothing is written for."""
+        way = self.ways[kinds]
+        way.made = way.function = None
+        setattr(builtins, self.name, self)
+        return self._slowly(*values)
+
+    def _interrupted(self, *values: Any) -> Any:
+        """Compute once more, where others have used the tape: another thread, an error handler."""
+        if "call" in np.geterr().values():
+            raise TracingError(
+                "a function that NumPy calls about floating-point errors (np.seterrcall) computes"
+                " with traced values",
+                where=user_location(),
+                hint="let it note what happens, and compute afterwards",
+            )
+        return self._slowly(*values)
+
+    def _slowly(self, *values: Any) -> Any:
+        """`by_operators`; names whose values may change meanwhile are looked up one by one."""
+        if self._runs_code_of_users(values):
+            return self._value(self.expression.tree, Names(self.expression.names, values))
+        return self.by_operators(*values)
+
+    def _runs_code_of_users(self, values: tuple) -> bool:
+        for value in values:
+            kind = type(value)
+            if kind not in _QUIET or (kind is np.ndarray and value.dtype.hasobject):
+                return True
+        for call in self.expression.calls:
+            if type(getattr(values[call.module.place], call.name, None)) is not np.ufunc:
+                return True
+        return False
+
     def by_operators(self, *values: Any) -> Any:
         """Compute the expression as code that is rewritten does without this."""
         return self._value(self.expression.tree, values)
 
-    def _value(self, node: Any, values: tuple) -> Any:
+    def _value(self, node: Any, values: Any) -> Any:
         kind = type(node)
         if kind is Variable:
             return values[node.place]
@@ -149,11 +198,11 @@ class Site:
             else _OPERATORS[node.symbol](left, right)
         )
 
-    def _index(self, text: str, values: tuple) -> Any:
+    def _index(self, text: str, values: Any) -> Any:
         if text not in self.indices:
             self.indices[text] = compile(text, self.code.co_filename, "eval")
-        names = {f"a{k}": value for k, value in enumerate(values)}
-        return eval(self.indices[text], {"slice": slice}, names)
+        bounds = {f"a{k}": values[k] for k in self.expression.bounds}
+        return eval(self.indices[text], {"slice": slice}, bounds)
 
     def _make(self, kinds: tuple) -> Callable[..., Any] | None:
         """Write a function for values of some kinds; None if there is no way but by operators."""
@@ -164,8 +213,13 @@ class Site:
             return None
         try:
             written = writer(self.expression, kinds)
-            return self._compiled(written.text(), written.scope)
-        except UnfitError:
+            ways_out = {
+                "by_operators": self._slowly,
+                "interrupted": self._interrupted,
+                "misfit": functools.partial(self._give_up, kinds),
+            }
+            return self._compiled(written.text(), {**written.scope, **ways_out})
+        except (UnfitError, OverflowError):  # an integer that is no float
             return None
 
     def _for_others(self, k: int) -> Callable[..., Any]:
@@ -177,7 +231,7 @@ def site({names}):
         return by_operators({names})
     return otherwise({names})
 """
-        return self._compiled(text, {"Array": Array, "by_operators": self.by_operators})
+        return self._compiled(text, {"Array": Array, "by_operators": self._slowly})
 
     def _compiled(self, text: str, scope: dict[str, Any]) -> Callable[..., Any]:
         """Compile functions, at the place in the user's source; `Way.made` of the last."""
@@ -188,7 +242,7 @@ def site({names}):
         compiled = compile(tree, self.code.co_filename, "exec", dont_inherit=True)
 
         def made(otherwise: Callable[..., Any]) -> Callable[..., Any]:
-            names = {**scope, "otherwise": otherwise}
+            names = {**scope, "otherwise": otherwise, "__name__": self.module, GENERATED: True}
             exec(compiled, names)
             function = names["site"]
             function.__code__ = function.__code__.replace(

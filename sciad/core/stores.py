@@ -20,6 +20,8 @@ import ast
 import copy
 from typing import Any
 
+from sciad.core.expressions import is_at_once
+
 __all__ = ["guard_stores"]
 
 _VALUE, _PART, _INDEX, _ITEM = (f"__sciad_{n}__" for n in ("value", "part", "index", "item"))
@@ -291,7 +293,13 @@ def _root(target: ast.AST) -> ast.AST:
 
 def _is_pure(node: ast.AST) -> bool:
     """Whether an expression may be evaluated twice."""
-    return not any(isinstance(part, _IMPURE) for part in ast.walk(node))
+    front = [node]
+    while front:
+        part = front.pop()
+        if isinstance(part, _IMPURE):
+            return False
+        front += [part.orelse] if is_at_once(part) else ast.iter_child_nodes(part)
+    return True
 
 
 def _has_walrus(node: ast.AST) -> bool:

@@ -1,12 +1,15 @@
 """Loops whose iterations are reversed where they have run."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler.ir import Loop, Op, walk
+from sciad.compiler.ir import FLOAT, BufferType, Function, Loop, Op, Region, Value, const, walk
+from sciad.compiler.passes.analysis import Places
 
 X = np.array([0.31, -0.62, 0.45, 0.83])
 A = np.linspace(-0.9, 0.8, 12).reshape(3, 4)
@@ -192,3 +195,54 @@ def test_calls_are_reversed_after_they_have_run(jit_interpreted):
     expected = sciad.grad(recursion_after, (0, 1))(X, 0.7)
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+
+
+def test_ids_of_code_that_was_entered_are_not_given_again():
+    places = Places(Function("f", (), Region()))
+    region = Region([Op("store", (Value("a", BufferType(FLOAT)), const(0), const(1.0)))])
+    places.enter_root(region)
+    alive = weakref.ref(region), weakref.ref(region.nodes[0])
+    region.nodes.clear()
+    del region
+    gc.collect()
+    assert None not in [reference() for reference in alive]
+
+
+# -- elements that are written once ----------------------------------------------------------------
+def written_once(x, w, y):
+    out = np.zeros((len(x), len(y)))
+    for i in range(len(x)):
+        for j in range(len(y)):
+            out[i, j] = math.sin(x[i] * w + j) * y[j]
+    return out
+
+
+def written_twice(x, w, y):
+    out = np.zeros(len(x) + len(y))
+    for i in range(len(x)):
+        for j in range(len(y)):
+            out[i + j] = math.sin(x[i] * w + j) * y[j]
+    return out
+
+
+def written_at_a_stride(x, w, y):
+    out = np.zeros(len(x))
+    for i in range(len(x)):
+        out[i * len(y)] = math.sin(x[i] * w)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("function", "y", "once"),
+    [
+        (written_once, X[:3], True),
+        (written_twice, X[:3], False),
+        (written_at_a_stride, X[:0], False),
+        (written_at_a_stride, X[:1], False),
+    ],
+)
+def test_cotangents_of_elements_that_are_written_once_are_read(function, y, once, jit_interpreted):
+    agree(function, (X, 0.7, y), jit_interpreted)
+    program = jit_interpreted(function).program((X, 0.7, y))[0]
+    codes = [n.code for n in walk(program.derived("vjp").body) if isinstance(n, Op)]
+    assert ("alloc" not in codes) == once

@@ -5,6 +5,7 @@ import itertools
 import linecache
 import traceback
 import types
+import warnings
 from unittest import mock
 
 import numpy as np
@@ -555,3 +556,208 @@ def test_code_about_numbers_is_left_alone():
     with mock.patch.object(rewrite, "Site") as made:
         assert sciad.grad(f)(2.0, 3.0) == 3.0
     made.assert_not_called()
+
+
+# What users may do to them ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", ["x", "np.copy(X)"])
+def test_infinite_literals(scale):
+    text = f"""\
+def f(x, X, n):
+    u = {scale}
+    return np.sum(u / (n * 1e999) + 1.0 / (u - (n - -1e999)) + x)
+"""
+    with source_of(text) as f:
+        for _ in range(2):
+            assert sciad.value_and_grad(f)(Y, X, 2.0)[0] == np.sum(Y)
+            np.testing.assert_array_equal(sciad.grad(f)(Y, X, 2.0), 1.0)
+
+
+@pytest.mark.parametrize("untraced", [True, False])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("(1.0 / n) * u[9, :] + u", ZeroDivisionError),
+        ("u * u[1:] + 1.0 / n", ValueError),
+        ("u[9, :] * big**2 + u", IndexError),
+        ("-(big**2) * u[9, :] + u", OverflowError),
+    ],
+)
+def test_the_first_error_is_raised(code, kind, untraced):
+    text = f"""\
+def f(x, X, n, big):
+    u = np.copy(X) if {untraced} else x
+    return np.sum({code})
+"""
+    with source_of(text) as f:
+        for _ in range(3):
+            with pytest.raises(kind) as caught:
+                sciad.grad(f)(Y, X, 0, 1e200)
+            assert caught.value.__context__ is None
+
+
+def test_numbers_are_computed_once():
+    def f(x, n):
+        return np.sum(n / n * x + n / n)
+
+    seen = []
+    with np.errstate(all="call", call=lambda *flags: seen.append(flags)):
+        for k in range(4):
+            sciad.grad(f)(X, np.float64(0.0))
+            assert len(seen) == 2 * (k + 1)
+
+
+def test_operands_that_stretch_others_are_given_up():
+    def f(x, p):
+        return np.sum(1.0 / (x - 0.7) * p)
+
+    seen = []
+    with np.errstate(divide="call", call=lambda *flags: seen.append(flags)):
+        for _ in range(5):
+            slopes = sciad.grad(f)(X, np.ones((2, 4)))
+        assert len(seen) == 6  # the first tells that they do
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(slopes, -2.0 / (X - 0.7) ** 2, rtol=1e-14)
+
+
+def test_square_with_another_rule():
+    def f(x):
+        return np.sum(x**2 + np.sin(x) * 2.0)
+
+    plain = 2.0 * X + 2.0 * np.cos(X)
+    for _ in range(3):
+        np.testing.assert_allclose(sciad.grad(f)(X), plain, rtol=1e-14)
+    with sciad.rule(np.square, partials=(lambda x, out: 100.0 * x,)):
+        np.testing.assert_allclose(sciad.grad(f)(X), plain + 98.0 * X, rtol=1e-14)
+    np.testing.assert_allclose(sciad.grad(f)(X), plain, rtol=1e-14)
+
+
+class _Counting:
+    """Its operators call a function first."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, called):
+        self.called = called
+
+    def __rmul__(self, other):
+        self.called()
+        return other * 3.0
+
+
+_factor = 1.0
+
+
+def test_operators_change_names():
+    def count():
+        global _factor
+        _factor = _factor + 1.0
+
+    def of_global(x):
+        counting = _Counting(count)
+        return np.sum(x * counting + _factor * x)
+
+    def of_outer(x):
+        factor = 1.0
+
+        def bump():
+            nonlocal factor
+            factor = factor + 1.0
+
+        counting = _Counting(bump)
+        return np.sum(x * counting + factor * x[:])
+
+    for k in range(4):
+        np.testing.assert_allclose(sciad.grad(of_global)(X), 5.0 + k, rtol=1e-15)
+        np.testing.assert_allclose(sciad.grad(of_outer)(X), 5.0, rtol=1e-15)
+
+
+def test_functions_change_names(monkeypatch):
+    def exp(x):
+        global _factor
+        _factor = 7.0
+        return x * x
+
+    def f(x):
+        return np.sum(np.exp(x) + _factor * x)
+
+    for patched in (False, True):
+        if patched:
+            monkeypatch.setattr(np, "exp", exp)
+        for _ in range(4):
+            globals()["_factor"] = 2.0
+            expected = 2.0 * X + 7.0 if patched else np.exp(X) + 2.0
+            np.testing.assert_allclose(sciad.grad(f)(X), expected, rtol=1e-14)
+
+
+def test_error_handlers_that_compute_are_refused():
+    def f(x):
+        made = []
+        with np.errstate(divide="call", call=lambda *flags: made.append(x * 2.0 + x * x)):
+            y = 1.0 / (x - 0.7) * x + x * x
+        return np.sum(y[1:]) + sum(np.sum(v) for v in made)
+
+    for _ in range(2):
+        with pytest.raises(sciad.TracingError, match="seterrcall"):
+            sciad.grad(f)(X)
+
+
+def test_warnings_are_of_the_users_module():
+    def f(x):
+        return np.sum(1.0 / (x - 0.7) * x)
+
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", module=__name__)
+            sciad.grad(f)(X)
+
+
+def test_expressions_may_be_evaluated_twice():
+    def f(x):
+        d, p = Y * 2.0, X
+        d -= x[-1:] + p  # by an operator of a plain array, which d has been until now
+
+        def later(v=d):
+            return v[1:] * d[1:]
+
+        e, k = Y * 3.0, 1
+        e[2 * k - 1] += np.sum(x[k:] * 2.0 + p[1:])
+        e[k * 2 + k - 1 :] += x[2:] * 2.0
+        return np.sum(later()) + np.sum(e * e)
+
+    expected = [np.imag(np.sum(_twice(X + 1e-30j * np.eye(4)[k]))) / 1e-30 for k in range(4)]
+    for _ in range(3):
+        np.testing.assert_allclose(sciad.grad(f)(X), expected, rtol=1e-13)
+
+
+def _twice(x):
+    d, e = Y * 2.0 - (x[-1:] + X), Y * 3.0 + 0.0j
+    e[1] += np.sum(x[1:] * 2.0 + X[1:])
+    e[2:] += x[2:] * 2.0
+    return np.sum(d[1:] * d[1:]) + np.sum(e * e)
+
+
+@pytest.mark.parametrize(
+    ("code", "point"),
+    [
+        ("1e-90 * np.exp(x)", 709.0),
+        ("-(np.exp(x * 0.5) / 4e10) * 8.0", 1418.0),
+        ("2.0 * np.sin(1e60 * np.exp(-x)) / 3.0", 735.0),
+    ],
+)
+@pytest.mark.parametrize("weight", [1e-8, 20.0])
+def test_numbers_stay_in_their_place(code, point, weight):
+    text = f"""\
+def f(x, weight):
+    made = {code}
+    return np.sum(made * weight)
+"""
+    x = np.full(3, point)
+    with source_of(text) as f:
+        expected = by_operators(sciad.grad(f), x, weight)
+    assert np.all(np.isfinite(expected) & (expected != 0.0))
+    with source_of(text) as f:
+        for _ in range(2):
+            np.testing.assert_allclose(sciad.grad(f)(x, weight), expected, rtol=1e-13)

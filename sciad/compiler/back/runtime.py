@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import llvmlite.ir as llvm
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from sciad.compiler.back.cached import njit
@@ -30,6 +29,11 @@ __all__ = [
     "tape_put",
     "tape_put_int",
 ]
+
+# Numba looks at this file alone to see whether what it has cached is up to date: the number has to
+# stand here, too.
+_ROOM = 256
+assert _ROOM == TAPE_ROOM, "the tape on the stack has another size than emitted code believes"
 
 _realloc = types.ExternalFunction("realloc", types.intp(types.intp, types.intp))
 _free = types.ExternalFunction("free", types.void(types.intp))
@@ -95,7 +99,8 @@ def tape_begin(typingctx):
     """Address of an empty tape of `TAPE_ROOM` slots on the stack of the function."""
 
     def generate(context, builder, signature, args):
-        slots = cgutils.alloca_once(builder, llvm.ArrayType(llvm.IntType(64), TAPE_ROOM))
+        with builder.goto_entry_block():  # cgutils.alloca_once would fill it with zeros
+            slots = builder.alloca(llvm.ArrayType(llvm.IntType(64), _ROOM))
         return builder.ptrtoint(slots, llvm.IntType(64))
 
     return types.int64(), generate
@@ -105,7 +110,7 @@ def tape_begin(typingctx):
 def tape_grow(tape, room, need):
     """Give the tape at least `need` slots; returns (tape, room), tape 0 if memory ran out."""
     slots = max(2 * room, need)
-    begins = room == TAPE_ROOM
+    begins = room == _ROOM
     grown = _realloc(0 if begins else tape, 8 * slots)
     if grown == 0:
         tape_free(tape, room)
@@ -119,7 +124,7 @@ def tape_grow(tape, room, need):
 @njit()
 def tape_free(tape, room):
     """Give the memory back, if the tape has grown."""
-    if room > TAPE_ROOM:
+    if room > _ROOM:
         _free(tape)
 
 

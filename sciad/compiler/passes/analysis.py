@@ -85,6 +85,7 @@ class Places:
         self._order: dict[int, float] = {}
         self._writes: dict[Value, list[tuple[float, tuple[Loop, ...], Region]]] = {}
         self._roots: set[int] = set()
+        self._entered: list[Region | Node] = []  # kept, so that an id stays that of one thing
         self.enter_root(function.body)
 
     def enter_root(self, region: Region, without: frozenset[int] = frozenset()) -> None:
@@ -116,6 +117,7 @@ class Places:
         return region
 
     def _enter(self, region: Region) -> None:
+        self._entered += (region, *region.nodes)
         for node in region.nodes:
             self._order[id(node)] = len(self._order)
             for value in defined(node):

@@ -245,20 +245,22 @@ class Recall:
                 copy = Value(value.name, value.type)
                 return Op(node.code, node.args, (copy,), node.attr, node.location)
         elif isinstance(node, Loop) and value in node.params:
-            return self.induction(node, value)
+            counts = node.kind == "while" or (node.start == const(0) and node.step == const(1))
+            return self.induction(node, node.params.index(value), node.index if counts else None)
+        elif isinstance(node, Loop) and value in node.outs:
+            return self.induction(node, node.outs.index(value), node.trips)
         return None
 
-    def induction(self, node: Loop, param: Value) -> Op | None:
-        """`init + k` or `init - k`, for an integer that moves by one while `k` counts from zero."""
-        k = node.params.index(param)
+    def induction(self, node: Loop, k: int, turns: Value | None) -> Op | None:
+        """`init + turns` or `init - turns`, for an integer that moves by one in each iteration."""
+        param = node.params[k]
         after = self.places.producer.get(node.body.results[k])
-        counts = node.kind == "while" or (node.start == const(0) and node.step == const(1))
-        if param.type is not INT or not counts or not isinstance(after, Op):
+        if param.type is not INT or turns is None or not isinstance(after, Op):
             return None
         code = _STEPS.get((after.code, *(a for a in after.args if a is not param)))
         if code is None or (after.code == "sub" and after.args[0] is not param):
             return None
-        return Op(code, (node.inits[k], node.index), (Value(param.name, INT),))
+        return Op(code, (node.inits[k], turns), (Value(param.name, INT),))
 
     # -- means ---------------------------------------------------------------------------------
     def prelude(self, home: Region) -> list[Op]:
