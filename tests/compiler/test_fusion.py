@@ -95,6 +95,20 @@ def test_a_loop_is_reversed_where_it_runs(function, args, loops, jit_interpreted
     assert agree(function, args, jit_interpreted) == (loops, False)
 
 
+def left_over(x, w):
+    a, total = np.zeros(len(x)), 0.0
+    for i in range(len(x)):
+        for k in range(len(x)):
+            total += a[k] * x[i] * w
+            a[k] = math.sin(x[i]) * (k + 1.0)
+    return total
+
+
+def test_what_an_earlier_iteration_left_has_a_cotangent(jit_interpreted):
+    loops, _ = agree(left_over, (X, 0.7), jit_interpreted)
+    assert loops >= 4  # two forward, two back
+
+
 def test_scratch_memory_belongs_to_one_iteration(jit_interpreted):
     _, tape = agree(scratch, (X, 0.7), jit_interpreted)
     assert not tape

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciad.compiler.ir import FLOAT, If, Loop, Op, walk
+from sciad.compiler.ir import FLOAT, INT, If, Loop, Op, walk
 from sciad.compiler.passes import adjoint as adjoints
 from sciad.compiler.passes import recall
 from sciad.compiler.passes.costs import SLOT, estimate
@@ -316,3 +316,32 @@ def test_loops_whose_results_are_not_used_are_not_reversed(interpreted):
         if isinstance(n, If) and any(isinstance(inner, Loop) for inner in n.then.nodes)
     ]
     assert guarded
+
+
+# -- integers that loops count --------------------------------------------------------------------
+def inserted(x):
+    y = x.copy()
+    for i in range(1, len(y)):
+        key, j = y[i], i - 1
+        while j >= 0 and y[j] > key:
+            y[j + 1] = y[j]
+            j -= 1
+        y[j + 1] = key
+    return np.sum(y * y * np.arange(len(y)))
+
+
+def placed(x):
+    y, k = np.zeros(len(x)), 0
+    while k < len(x) and y[k] < 0.6:
+        y[k] += x[k] * x[0]
+        k += 1
+    return np.sum(y * y) + 0.1 * k
+
+
+@pytest.mark.parametrize(("function", "kept"), [(inserted, 1), (placed, 0)])
+def test_integers_that_loops_count_are_computed_again(function, kept, jit_interpreted):
+    x, compiled = np.array([0.31, -0.62, 0.45, 0.83, -0.2]), jit_interpreted(function)
+    np.testing.assert_allclose(grad(compiled)(x), grad(function)(x), rtol=1e-12, atol=1e-14)
+    reverse = compiled.program((x,))[0].derived("vjp")
+    pushes = [n for n in walk(reverse.body) if isinstance(n, Op) and n.code == "push"]
+    assert sum(a.type is INT for n in pushes for a in n.args) == kept  # how often a loop has run

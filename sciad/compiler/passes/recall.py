@@ -73,13 +73,8 @@ _PURE = frozenset(
         "call",
     ]
 )
-#: What a parameter does in each iteration, and how it depends on their number then.
-_STEPS = {
-    ("add", const(1)): "add",
-    ("add", const(-1)): "sub",
-    ("sub", const(1)): "sub",
-    ("sub", const(-1)): "add",
-}
+#: What is added to a parameter in each iteration, and how it depends on their number then.
+_STEPS = {const(1): "add", const(-1): "sub"}
 _FILLERS = {FLOAT: const(0.0), INT: const(0), BOOL: const(False)}
 
 
@@ -257,8 +252,9 @@ class Recall:
         after = self.places.producer.get(node.body.results[k])
         if param.type is not INT or turns is None or not isinstance(after, Op):
             return None
-        code = _STEPS.get((after.code, *(a for a in after.args if a is not param)))
-        if code is None or (after.code == "sub" and after.args[0] is not param):
+        steps = [a for a in after.args if a is not param]
+        code = _STEPS.get(steps[0]) if after.code == "add" and len(steps) == 1 else None
+        if code is None:
             return None
         return Op(code, (node.inits[k], turns), (Value(param.name, INT),))
 
