@@ -19,7 +19,7 @@ from numba import njit
 
 import sciad
 from sciad.compiler.back import emit
-from sciad.compiler.back.blocks import blocked
+from sciad.compiler.loops.blocks import blocked
 from sciad.compiler.nodes import Call
 from sciad.compiler.vecmath import BLOCK, CATALOGUE, kernels
 

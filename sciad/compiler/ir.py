@@ -12,7 +12,8 @@ representation to itself, hence the passes compose (the tangent of an adjoint is
 Hessian-vector product).
 
 Operations
-    add sub mul div floordiv mod pow neg           arithmetic on floats or on ints
+    add sub mul div floordiv mod pow neg           arithmetic on floats or on ints;
+                                                   add attr=ANY_ORDER: terms in any order
     lt le gt ge eq ne and or not                   comparisons and bool arithmetic
     float int                                      conversions
     single                                         rounds a float to the nearest float32
@@ -39,6 +40,7 @@ from itertools import count
 from typing import Any
 
 __all__ = [
+    "ANY_ORDER",
     "BOOL",
     "FLOAT",
     "FLOAT32",
@@ -81,6 +83,10 @@ BOOL = ScalarType("bool", 0)
 INT = ScalarType("int64", 1)
 FLOAT32 = ScalarType("float32", 2)
 FLOAT = ScalarType("float64", 3)
+
+#: Attribute of an `add` whose terms may be summed up in any order: contributions to a cotangent,
+#: sums of the library. Those of the user are summed up in the order in which they are written.
+ANY_ORDER = "any order"
 
 
 @dataclass(frozen=True)

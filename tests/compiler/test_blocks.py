@@ -8,7 +8,7 @@ from scipy import special
 
 import sciad
 from sciad.compiler import jit, native
-from sciad.compiler.back.blocks import blocked
+from sciad.compiler.loops.blocks import blocked
 from sciad.compiler.back.emit import emit
 from sciad.compiler.builder import Builder
 from sciad.compiler.ir import (

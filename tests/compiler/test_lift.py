@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler.back.lift import lifted
+from sciad.compiler.loops.lift import lifted
 from sciad.compiler.ir import FLOAT, INT, BufferType, Function, Loop, Op, Region, Value, const
 
 X = np.array([0.31, -0.62, 0.45, 0.83])

@@ -2,9 +2,10 @@
 
 Names are the user's where they exist; each statement carries the line it comes from. A pure value
 with one reader is written into the reader's expression. Loop-carried values live in one variable;
-a value that exists only to become that variable's next state is computed right into it. The tape
-(see `runtime`) lives in the local integers `tape`, `room` and `top`; every exit frees it. What is
-called (`invoke`) is written by `emit_calls`.
+a value that exists only to become that variable's next state is computed right into it. Floats
+that are added with `+=` may be added up in any order (see `ANY_ORDER`); all others keep theirs.
+The tape (see `runtime`) lives in the local integers `tape`, `room` and `top`; every exit frees it.
+What is called (`invoke`) is written by `emit_calls`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sciad.compiler.back.blocks import blocked
 from sciad.compiler.back.emit_calls import Call, write_callees
-from sciad.compiler.back.lift import lifted
 from sciad.compiler.back.naming import Names, coalesce
 from sciad.compiler.back.tapesize import frames_per_iteration
 from sciad.compiler.invoke import Callee, uses_tape
 from sciad.compiler.ir import (
+    ANY_ORDER,
     BOOL,
     FLOAT,
     INT,
@@ -36,6 +36,7 @@ from sciad.compiler.ir import (
     operands,
     walk,
 )
+from sciad.compiler.loops import shaped
 from sciad.compiler.tapes import TAPE_ROOM, refuse_tapes, suffix, tape_of
 from sciad.compiler.vecmath.catalogue import EXTREMA
 
@@ -130,8 +131,7 @@ class _Emitter:
         calls: dict[Callee, Call],
         depth: str = "",
     ):
-        # a callee may call itself: its frames on the stack stay small
-        self.function = function = lifted(function if depth else blocked(function))
+        self.function = function = shaped(function, callee=bool(depth))
         self.filename = filename
         self.failures = failures
         self.exit_values = exit_values
@@ -346,12 +346,16 @@ class _Emitter:
             if node.out in inline and len(shown) <= _LONGEST:
                 self.pending[node.out] = (shown, strength)
             else:
-                self.line(self.statement(self.names.of(node.out), shown))
+                self.line(self.statement(self.names.of(node.out), shown, node))
         else:
             getattr(self, f"_{node.code}")(node)
 
-    def statement(self, name: str, shown: str) -> str:
+    def statement(self, name: str, shown: str, node: Op) -> str:
+        """Source of an assignment; floats in `+=` may be added up in any order."""
+        ordered = node.code == "add" and node.out.type is FLOAT and node.attr != ANY_ORDER
         for symbol, rest in (("+", _PRODUCT), ("-", _PRODUCT), ("*", _FACTOR)):
+            if ordered and symbol == "+":
+                continue
             prefix = f"{name} {symbol} "
             if shown.startswith(prefix) and rest.fullmatch(_bare(shown[len(prefix) :])):
                 return f"{name} {symbol}= {shown[len(prefix) :]}"
@@ -384,11 +388,7 @@ class _Emitter:
 
     def _accum(self, node: Op) -> None:
         buffer, index = self.text(node.args[0]), self.text(node.args[1])
-        value = self.text(node.args[2])
-        if value.startswith("-") and value[1:].isidentifier():
-            self.line(f"{buffer}[{index}] -= {value[1:]}")
-        else:
-            self.line(f"{buffer}[{index}] += {value}")
+        self.line(f"{buffer}[{index}] += {self.text(node.args[2])}")
 
     def _check(self, node: Op) -> None:
         if node.attr not in self.failures:

@@ -181,11 +181,17 @@ class Statements(Expressions):
         if isinstance(node.target, ast.Subscript):
             address = self.element(node.target)
             pair = [self.read(node.target, address), self.value(node.value)]
-            self.write(node.target, address, self.operation(node, pair, kinds))
+            self.write(node.target, address, self.augmented(node, pair, kinds))
         else:
             name = node.target.id  # type: ignore[union-attr]
             pair = [self.builder.load(self.slots[name]), self.value(node.value)]
-            self.bind(name, self.operation(node, pair, kinds), False)
+            self.bind(name, self.augmented(node, pair, kinds), False)
+
+    def augmented(self, node: ast.AugAssign, pair: list[Any], kinds: list[Any]) -> Any:
+        """Add a term: LLVM may form sums that are written with `+=` in any order."""
+        if isinstance(node.op, ast.Add) and kinds == [types.float64, types.float64]:
+            return self.builder.fadd(*pair, flags=("reassoc",))
+        return self.operation(node, pair, kinds)
 
     def _Expr(self, node: ast.Expr) -> None:
         value = self.value(node.value)

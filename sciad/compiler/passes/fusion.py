@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 from sciad.compiler.decisions import noted
 from sciad.compiler.ir import (
+    ANY_ORDER,
     BufferType,
     Const,
     Loop,
@@ -146,7 +147,7 @@ def _merge(loop: Loop, mirror: Loop) -> list[Node]:
         total = out if init == _ZERO else Value(out.name, out.type)
         totals.append(total)
         if total is not out:
-            after.append(Op("add", (init, total), (out,), None, loop.location))
+            after.append(Op("add", (init, total), (out,), ANY_ORDER, loop.location))
     loop.params += mirror.params
     loop.inits += (_ZERO,) * len(totals)
     loop.body.results += mirror.body.results

@@ -11,6 +11,7 @@ from typing import Any
 
 from sciad.compiler.builder import Builder
 from sciad.compiler.ir import (
+    ANY_ORDER,
     BOOL,
     FLOAT,
     Const,
@@ -75,7 +76,7 @@ class Pullbacks:
         """Add two terms of a value's cotangent."""
         if known == ZERO:
             return term
-        total = self.b.pure("add", known, term, name=f"{of.name}_bar")
+        total = self.b.pure("add", known, term, attr=ANY_ORDER, name=f"{of.name}_bar")
         flags = self.live.get(known), self.live.get(term)
         if None not in flags:
             self.live[total] = self.b.pure("or", *flags)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sciad.compiler.ir import Function, If, Loop, Node, Op, Operand, Region, Value
 
-__all__ = ["renamed"]
+__all__ = ["renamed", "renamed_nodes"]
 
 
 def renamed(function: Function, keep: set[Value]) -> Function:
@@ -20,6 +20,19 @@ def renamed(function: Function, keep: set[Value]) -> Function:
     params = tuple(p if p in keep else new(p) for p in function.params)
     body = _renamed(function.body, known, new)
     return Function(function.name, params, body)
+
+
+def renamed_nodes(
+    region: Region, known: dict[Operand, Operand], decided: Mapping[Value, Operand]
+) -> Region:
+    """Copy a region with values of its own; some of them are `decided` already."""
+
+    def new(value: Value) -> Value:
+        made = Value(value.name, value.type)
+        known[value] = decided.get(value, made)
+        return made
+
+    return _renamed(region, known, new)
 
 
 def _renamed(region: Region, known: dict, new: Callable[[Value], Value]) -> Region:

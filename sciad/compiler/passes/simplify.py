@@ -27,7 +27,7 @@ from sciad.compiler.ir import (
     walk,
 )
 
-__all__ = ["remove_dead", "simplify"]
+__all__ = ["remove_dead", "simplified", "simplify"]
 
 _EFFECTS = frozenset(["store", "accum", "linalg", "check", "assume", "push", "pop", "invoke"])
 _TRUE, _FALSE = const(True), const(False)
@@ -36,10 +36,11 @@ _WRITES = ("store", "accum", "linalg")
 
 def simplify(function: Function) -> Function:
     """Return an equivalent, smaller program with the same parameters and results."""
-    return with_callees(function, _simplified)
+    return with_callees(function, simplified)
 
 
-def _simplified(function: Function) -> Function:
+def simplified(function: Function) -> Function:
+    """Return an equivalent, smaller program that calls the same functions."""
     for _ in range(2):
         function = _Numbering().run(function)
         remove_dead(function)

@@ -222,7 +222,8 @@ class _Tangent:
                 return self.b.sub(total, dual)
             term = self.term(node, k, dual)
             if term is not None:
-                total = term if total is None else self.b.add(total, term)
+                order = node.attr if node.code == "add" else None
+                total = term if total is None else self.b.pure("add", total, term, attr=order)
         return _ZERO if total is None else total
 
     def term(self, node: Op, k: int, dual: Operand) -> Operand | None:

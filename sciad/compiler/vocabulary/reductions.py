@@ -267,7 +267,7 @@ def _scanned(low, known: Elements, axis: int, combine, start, node) -> Abstract:
             arrays.put(low, made, at, total)
             return total
 
-        whole.accumulated(low, known.shape[axis], start, step)
+        whole.accumulated(low, known.shape[axis], start, step, ordered=True)
 
     arrays.over(low, rest, column)
     return made

@@ -26,7 +26,7 @@ from sciad.compiler.front.values import (
     StaticArray,
     TupleOf,
 )
-from sciad.compiler.ir import INT, Const, Loop, Operand, Region, Value, const
+from sciad.compiler.ir import ANY_ORDER, FLOAT, INT, Const, Loop, Operand, Region, Value, const
 from sciad.compiler.vocabulary import arrays, indexing
 
 if TYPE_CHECKING:
@@ -211,13 +211,21 @@ def _folded(low: Lowering, known: Elements, done: Indices, start: Operand, combi
     return accumulated(low, known.shape[len(done)], start, step)
 
 
-def accumulated(low: Lowering, n: Operand, start: Operand, step) -> Value:
-    """Write a loop that carries one number; `step(index, total)` gives the next."""
+def accumulated(
+    low: Lowering, n: Operand, start: Operand, step: Callable, ordered: bool = False
+) -> Value:
+    """Write a loop that carries one number; `step(index, total)` gives the next.
+
+    Sums may be formed in any order (NumPy does not say in which it does that) or in the `ordered`.
+    """
     kind = start.type
     index, total, out = Value("i", INT), Value("total", kind), Value("total", kind)
     low.bounds[index] = (const(0), n)
     with low.b.inside(Region()) as region:
         region.results = (low.b.cast(step(index, total), kind),)
+    made = low.b.made.get(region.results[0])
+    if made is not None and made.code == "add" and kind is FLOAT and not ordered:
+        made.attr = ANY_ORDER
     where = low.b.location
     loop = Loop(
         "range", index, const(0), n, _ONE, (total,), (start,), region, (out,), location=where
