@@ -8,7 +8,6 @@ from scipy import special
 
 import sciad
 from sciad.compiler import jit, native
-from sciad.compiler.loops.blocks import blocked
 from sciad.compiler.back.emit import emit
 from sciad.compiler.builder import Builder
 from sciad.compiler.ir import (
@@ -25,6 +24,7 @@ from sciad.compiler.ir import (
     verify,
     walk,
 )
+from sciad.compiler.loops.blocks import blocked
 
 RNG = np.random.default_rng(1)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler.loops.lift import lifted
 from sciad.compiler.ir import FLOAT, INT, BufferType, Function, Loop, Op, Region, Value, const
+from sciad.compiler.loops.lift import lifted
 
 X = np.array([0.31, -0.62, 0.45, 0.83])
 

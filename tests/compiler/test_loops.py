@@ -65,8 +65,40 @@ def median(u, k):
     return x * k
 
 
+def turned(u, k):
+    """One element that is scaled again and again."""
+    x = u.copy()
+    for i in range(len(x)):
+        x[0] = x[0] * np.cos(u[i]) * k
+    return x
+
+
+def recurrence(u, k):
+    """Elements computed from the two before: stored once, read later."""
+    x = np.zeros(len(u))
+    for i in range(2, len(u)):
+        x[i] = 0.5 * x[i - 1] - k * x[i - 2] + u[i]
+    return x
+
+
+def chosen(u, k):
+    """Tests that have nothing to do with the ends."""
+    at = int(10 * k)
+    x = np.zeros(len(u))
+    for i in range(len(u)):
+        if i != at:
+            x[i] += u[i] * u[i - 1]
+        if i == 1:
+            x[i] -= u[i] ** 2
+        x[i] += u[i] if i < at else u[i] * k
+        x[i] *= u[i] if 2 * i > 1 else k
+    return x
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 255, 256, 257, 600])
-@pytest.mark.parametrize("program", [heat, ring, backwards, moved, median])
+@pytest.mark.parametrize(
+    "program", [heat, ring, backwards, moved, median, turned, recurrence, chosen]
+)
 def test_machine_code_agrees_with_the_followed_program(program, size):
     rng = np.random.default_rng(size)
     u, bar, k = rng.normal(size=size), rng.normal(size=size), 0.3
@@ -78,7 +110,7 @@ def test_machine_code_agrees_with_the_followed_program(program, size):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("program", [heat, ring, backwards, moved])
+@pytest.mark.parametrize("program", [heat, ring, backwards, moved, recurrence])
 def test_second_derivatives_agree(program):
     rng = np.random.default_rng(5)
     u, v = rng.normal(size=(2, 300))

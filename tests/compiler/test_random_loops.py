@@ -185,6 +185,8 @@ class Writer:
             ("n - 1", f"{v}[i] = {v}[i + 1]{factor}"),
             ("1, n", f"{v}[i - 1] = {v}[i]{factor}"),
             ("n - 2", f"{v}[i] = {v}[i + 2]{factor}"),
+            ("n", f"{v}[0] = {v}[0]{factor}"),
+            ("2, n", f"{v}[i] = 0.5 * {v}[i - 1] - c * {v}[i - 2] + x[i]"),
             ("1, n", f"{v}[i] = {v}[i - 1]{factor}"),  # the first element goes everywhere
             ("0, n - 1, 2", f"{v}[i] = {v}[i + 1]{factor}"),
             ("n - 1", f"{v}[n - 2 - i] = {v}[n - 1 - i]{factor}"),

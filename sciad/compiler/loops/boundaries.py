@@ -14,7 +14,6 @@ take several of them at once.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -142,16 +141,17 @@ def _tests(loop: Loop, moving: Moving) -> Iterator[tuple[Value, str, Affine]]:
         if node.args[0].type is not INT:
             continue
         x, y = map(moving.affine, node.args)
-        if x is not None and y is not None and abs(x.slope - y.slope) == 1:
+        if x is not None and y is not None and x.slope != y.slope:
             yield node.out, node.code, x.minus(y)
 
 
 def _truth(code: str, difference: int, slope: int) -> tuple[bool, bool] | None:
-    """Answer of ``difference + k * slope < 0`` for k = 0, and for all others if it is the same."""
+    """Answer of ``difference + k * slope < 0`` for k = 0, and for all others if it is the same.
+
+    What holds one step away and very far away holds between, for equality as for order.
+    """
     compare: Callable[[int, int], bool] = COMPARISONS[code]
     here, next_, far = (compare(difference + k * slope, 0) for k in (0, 1, _FAR))
-    if operator.mul(difference + slope, slope) <= 0 and code in ("eq", "ne"):
-        return None  # it becomes 0 on the way
     return (here, next_) if next_ == far != here else None
 
 
