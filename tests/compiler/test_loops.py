@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 import sciad
-from sciad.compiler.ir import FLOAT, INT, BufferType, If, Loop, Op, Region, Value, const, walk
+from sciad.compiler.ir import (
+    FLOAT,
+    INT,
+    BufferType,
+    Function,
+    If,
+    Loop,
+    Op,
+    Region,
+    Value,
+    const,
+    walk,
+)
 from sciad.compiler.loops import shaped
 from sciad.compiler.loops.affine import Moving
 
@@ -214,3 +226,43 @@ def test_sums_of_an_index_are_told_apart():
     assert moving.affine(out[4]).slope == -1
     assert moving.affine(out[3]) is None  # i * n: the slope is not known
     assert found.shifted(2).minus(found).at(moving.affine(const(0))) == 2
+
+
+def loop_of(*ops):
+    """Write `for i in range(n)` over operations on a buffer; `ops` gives (code, offset, value)."""
+    n, i, a = Value("n", INT), Value("i", INT), Value("a", BufferType(FLOAT))
+    nodes, loaded = [], None
+    for code, offset, value in ops:
+        place = Value("place", INT)
+        nodes.append(Op("add", (i, const(offset)), (place,)))
+        if code == "load":
+            loaded = Value("x", FLOAT)
+            nodes.append(Op("load", (a, place), (loaded,)))
+        else:
+            nodes.append(Op(code, (a, place, loaded if value is None else value)))
+    loop = Loop("range", i, const(0), n, const(1), (), (), Region(nodes), ())
+    return Function("f", (n, a), Region([loop]))
+
+
+ZERO = const(0.0)
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [("load", 0, None), ("accum", 1, None), ("accum", 2, None)],  # read where it is added to
+        [("load", 1, None), ("store", 2, ZERO), ("accum", 0, None)],  # clears something else
+        [("load", 1, None), ("store", 1, const(1.0)), ("accum", 0, None)],
+        [("load", 2, None), ("store", 2, ZERO), ("accum", 0, None)],  # two chains in one
+        [("load", 1, None), ("accum", 0, None), ("store", 1, ZERO), ("load", 0, None)],
+    ],
+)
+def test_loops_that_look_alike_stay(ops):
+    (loop,) = innermost(shaped(loop_of(*ops)))
+    assert [c for c in codes(loop.body) if c != "add"] == [code for code, _, _ in ops]
+
+
+def test_of_a_chain_one_store_remains():
+    ops = [("load", 1, None), ("store", 1, ZERO), ("accum", 0, None)]
+    (loop,) = innermost(shaped(loop_of(*ops)))
+    assert [c for c in codes(loop.body) if c != "add"] == ["load", "store"]
