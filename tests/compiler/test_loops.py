@@ -231,10 +231,11 @@ def test_sums_of_an_index_are_told_apart():
 def loop_of(*ops):
     """Write `for i in range(n)` over operations on a buffer; `ops` gives (code, offset, value)."""
     n, i, a = Value("n", INT), Value("i", INT), Value("a", BufferType(FLOAT))
-    nodes, loaded = [], None
+    places = {offset: Value("place", INT) for _, offset, _ in ops}
+    nodes = [Op("add", (i, const(offset)), (place,)) for offset, place in places.items()]
+    loaded = None
     for code, offset, value in ops:
-        place = Value("place", INT)
-        nodes.append(Op("add", (i, const(offset)), (place,)))
+        place = places[offset]
         if code == "load":
             loaded = Value("x", FLOAT)
             nodes.append(Op("load", (a, place), (loaded,)))
