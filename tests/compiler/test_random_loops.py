@@ -231,6 +231,7 @@ def outcome(function, *args):
 @pytest.mark.parametrize("chunk", range(0, COUNT, CHUNK))
 def test_loops_in_their_last_form_compute_the_same(interpreted_jit, tmp_path, monkeypatch, chunk):
     monkeypatch.setattr(rows, "BLOCK", 5)
+    monkeypatch.setattr(rows, "_FEW", 6)
     for seed in range(FIRST + chunk, FIRST + min(chunk + CHUNK, COUNT)):
         text = Writer(seed).text()
         program = loaded(text, tmp_path, seed)

@@ -12,8 +12,8 @@
 
 The cotangents of a stencil are sums into elements that the next iterations add to as well, so that
 a machine must finish one iteration before the next. Each of the loops on the right takes several
-elements at once. That pays only if nothing else keeps the first of them from it. `t` is a block on
-the stack.
+elements at once. That pays only if nothing else keeps the first of them from it, and if there are
+many iterations. `t` is a block on the stack.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from sciad.compiler.ir import (
     const,
 )
 from sciad.compiler.loops.affine import Affine, Moving, recomputed
+from sciad.compiler.passes.renaming import renamed_nodes
 from sciad.compiler.vecmath.catalogue import BLOCK
 
 __all__ = ["scattered"]
@@ -50,6 +51,7 @@ _PURE |= {"select", "float", "stop"}
 _ELEMENTS = frozenset(["load", "store", "accum"])
 _CHEAP = frozenset(["abs", "fabs", "absolute", "sqrt"])
 _FEWEST = 8  # trips, if they are known, below which a loop stays as it is
+_FEW = 24  # the same, asked at run time where the loop is inside another one
 _MOST = 8  # rows
 _Sums = list[Op]
 
@@ -57,22 +59,23 @@ _Sums = list[Op]
 def scattered(function: Function) -> Function:
     """Rewrite such loops of a program, in place; gives the program."""
     rows: list[Value] = []
-    _region(function.body, rows)
+    _region(function.body, rows, outermost=True)
     function.body.nodes[:0] = [Op("alloc", (const(BLOCK),), (row,), "block") for row in rows]
     return function
 
 
-def _region(region: Region, rows: list[Value]) -> None:
+def _region(region: Region, rows: list[Value], outermost: bool) -> None:
     nodes: list[Node] = []
     for node in region.nodes:
         if isinstance(node, If):
-            _region(node.then, rows)
-            _region(node.orelse, rows)
+            _region(node.then, rows, outermost)
+            _region(node.orelse, rows, outermost)
         elif isinstance(node, Loop):
-            _region(node.body, rows)
+            _region(node.body, rows, outermost=False)
             plan = _plan(node)
             if plan is not None:
-                nodes += _Writer(node, plan, rows).run()
+                writer = _Writer(node, plan, rows)
+                nodes += [writer.run()] if outermost else writer.either()
                 continue
         nodes.append(node)
     region.nodes[:] = nodes
@@ -166,7 +169,18 @@ class _Writer:
         self.b.location = loop.location
         self.first = Value("first", INT)
 
-    def run(self) -> list[Node]:
+    def either(self) -> list[Node]:
+        """Give a choice: a loop with few iterations stays as it is."""
+        loop, b = self.loop, self.b
+        up = loop.step == _UNIT[0]
+        count = b.sub(*((loop.stop, loop.start) if up else (loop.start, loop.stop)))
+        few = b.compare("lt", count, const(_FEW))
+        plain = renamed_nodes(Region([loop], loop.outs), {}, {})
+        outs = tuple(Value(o.name, o.type) for o in loop.outs)
+        blocks = Region([self.run(outs)], outs)
+        return [*b.region.nodes, If(few, plain, blocks, loop.outs, loop.location)]
+
+    def run(self, outs: tuple[Value, ...] | None = None) -> Loop:
         """Give the loop over blocks."""
         loop, b = self.loop, self.b
         params = tuple(Value(p.name, p.type) for p in loop.params)
@@ -179,7 +193,7 @@ class _Writer:
             body.results = main.outs
         step = const(BLOCK * loop.step.value)
         fields = {"index": self.first, "step": step, "params": params, "body": body}
-        return [Loop(**{**vars(loop), **fields})]
+        return Loop(**{**vars(loop), **fields, "outs": loop.outs if outs is None else outs})
 
     def end(self) -> Operand:
         """Where a block ends."""
