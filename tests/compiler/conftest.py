@@ -5,8 +5,10 @@ uninitialised memory holds NaN, so that code which would read or write outside i
 here instead of corrupting memory.
 """
 
+import importlib.util
 import math
 import re
+import sys
 import types
 from pathlib import Path
 
@@ -321,6 +323,21 @@ def interpreted_jit(monkeypatch):
     monkeypatch.setattr(program, "machine_code", module)
     monkeypatch.setattr(program.Program, "derived", verified)
     return JitFunction
+
+
+@pytest.fixture(scope="session")
+def imported():
+    """Return a function that writes a text to a path and imports it as a module."""
+
+    def module(text, path):
+        path.write_text(text, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        made = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = made  # where functions that call themselves are looked for
+        spec.loader.exec_module(made)
+        return made
+
+    return module
 
 
 @pytest.fixture(scope="session")

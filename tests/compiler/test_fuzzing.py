@@ -4,7 +4,6 @@
 gives the first seed. A failure prints the program.
 """
 
-import importlib.util
 import os
 import random
 
@@ -286,15 +285,6 @@ class Writer:
         return HEAD + "\n".join([*start, *self.lines, end]) + "\n"
 
 
-def loaded(text, path):
-    """Import a program."""
-    path.write_text(text)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.program
-
-
 def interpreted(program, kind, inputs, emitted):
     """Run emitted code in the interpreter, on arrays that allow no access outside."""
     derived = program.derived(kind)
@@ -341,12 +331,12 @@ def check(function, emitted):
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT, CHUNK))
-def test_random_programs(first, tmp_path, emitted):
+def test_random_programs(first, tmp_path, imported, emitted):
     refused = []
     for seed in range(first, first + CHUNK):
         text = Writer(seed).text()
         try:
-            check(loaded(text, tmp_path / f"fuzzed_{seed}.py"), emitted)
+            check(imported(text, tmp_path / f"fuzzed_{seed}.py").program, emitted)
         except CompileError as error:
             refused.append(str(error))
         except Exception as error:

@@ -4,7 +4,6 @@ The compiled program agrees with Python and its derivatives with the eager engin
 refused; a store that a name misses, or a shadow that a slot keeps, would show here.
 """
 
-import importlib.util
 import random
 
 import numpy as np
@@ -166,18 +165,10 @@ class Writer:
         return HEAD + "\n".join([*head, *self.lines, *tail]) + "\n"
 
 
-def loaded(text, path):
-    path.write_text(text)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.program
-
-
-def check(seed, path, interpreted):
+def check(seed, path, imported, interpreted):
     """Compare one program with Python and the eager engine; whether it was compiled."""
     length = "n + 1" if seed % 2 else "36"
-    program = loaded(Writer(seed, length).text(), path)
+    program = imported(Writer(seed, length).text(), path).program
     t, y, p = 0.37, 0.6 + 0.4 * np.sin(np.arange(40.0)), np.array([4.2])
     given = y.copy()
     reference = np.asarray(program(t, given, p), float)
@@ -203,9 +194,9 @@ def check(seed, path, interpreted):
 
 
 @pytest.mark.parametrize("part", range(5))
-def test_random_aliases(part, tmp_path, interpreted):
+def test_random_aliases(part, tmp_path, imported, interpreted):
     done = [
-        check(seed, tmp_path / f"random_aliases_{seed}.py", interpreted)
+        check(seed, tmp_path / f"random_aliases_{seed}.py", imported, interpreted)
         for seed in range(8 * part, 8 * part + 8)
     ]
     assert sum(done) >= 2, "nearly every program is refused"

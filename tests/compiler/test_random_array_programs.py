@@ -1,6 +1,5 @@
 """Random array programs: shapes, views, masks, indices, stores; compiled against eager."""
 
-import importlib.util
 import random
 
 import numpy as np
@@ -148,18 +147,10 @@ class Writer:
         )
 
 
-def load(text, path):
-    path.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.program
-
-
 @pytest.mark.parametrize("seed", range(40))
-def test_random_array_programs(seed, tmp_path, in_interpreter):
+def test_random_array_programs(seed, tmp_path, imported, in_interpreter):
     text = Writer(seed).text()
-    program = load(text, tmp_path / f"arrays_{seed}.py")
+    program = imported(text, tmp_path / f"arrays_{seed}.py").program
     rng = np.random.default_rng(seed)
     x, A = rng.standard_normal(N), rng.standard_normal((M, N))
     more = (rng.integers(-N, N, N), rng.standard_normal(N) > 0)

@@ -4,7 +4,6 @@
 gives the first seed. A failure prints the program.
 """
 
-import importlib.util
 import os
 import random
 
@@ -479,13 +478,6 @@ class Writer:
 
 
 # -- running ---------------------------------------------------------------------------------------
-def loaded(text, path):
-    """Import a program."""
-    path.write_text(text)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.program
 
 
 def arguments(seed):
@@ -542,13 +534,15 @@ def check(function, args, jit):
     return True
 
 
-def run(first, path, jit):
+def run(first, path, imported, jit):
     """Check some programs; most of them have to be compared."""
     compared = 0
     for seed in range(first, first + CHUNK):
         text = Writer(seed).text()
         try:
-            compared += check(loaded(text, path / f"fused_{seed}.py"), arguments(seed), jit)
+            compared += check(
+                imported(text, path / f"fused_{seed}.py").program, arguments(seed), jit
+            )
         except CompileError:
             continue
         except Exception as error:
@@ -557,14 +551,14 @@ def run(first, path, jit):
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT, CHUNK))
-def test_random_loops(first, tmp_path, jit_interpreted):
-    run(first, tmp_path, jit_interpreted)
+def test_random_loops(first, tmp_path, imported, jit_interpreted):
+    run(first, tmp_path, imported, jit_interpreted)
 
 
 @pytest.mark.parametrize("first", range(FIRST + 20100, FIRST + 20100 + COUNT // 2, CHUNK))
-def test_random_loops_that_are_run_again(first, tmp_path, jit_interpreted, monkeypatch):
+def test_random_loops_that_are_run_again(first, tmp_path, imported, jit_interpreted, monkeypatch):
     def everything(function, made, reverse):
         return reverse(frozenset(n.index for n in walk(function.body) if isinstance(n, Loop)))
 
     monkeypatch.setattr(adjoints, "best", everything)
-    run(first, tmp_path, jit_interpreted)
+    run(first, tmp_path, imported, jit_interpreted)

@@ -5,7 +5,6 @@ gives the first seed. Emitted code runs in the interpreter, on memory that is ch
 of few elements. A failure prints the program.
 """
 
-import importlib.util
 import os
 import random
 
@@ -210,16 +209,6 @@ class Writer:
         self.line("    y[j + 1] = key")
 
 
-def loaded(text, folder, seed):
-    """Write a module and import it."""
-    path = folder / f"loops_{seed}.py"
-    path.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(f"loops_{seed}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.program
-
-
 def outcome(function, *args):
     """What a function gives, or the kind of the exception it raises."""
     try:
@@ -229,12 +218,14 @@ def outcome(function, *args):
 
 
 @pytest.mark.parametrize("chunk", range(0, COUNT, CHUNK))
-def test_loops_in_their_last_form_compute_the_same(interpreted_jit, tmp_path, monkeypatch, chunk):
+def test_loops_in_their_last_form_compute_the_same(
+    interpreted_jit, imported, tmp_path, monkeypatch, chunk
+):
     monkeypatch.setattr(rows, "BLOCK", 5)
     monkeypatch.setattr(rows, "_FEW", 6)
     for seed in range(FIRST + chunk, FIRST + min(chunk + CHUNK, COUNT)):
         text = Writer(seed).text()
-        program = loaded(text, tmp_path, seed)
+        program = imported(text, tmp_path / f"loops_{seed}.py").program
         compiled = interpreted_jit(program)
         for n in SIZES:
             rng = np.random.default_rng(n)

@@ -1,6 +1,5 @@
 """Random programs: loops, branches, stores, calls, jumps; compiled against eager derivatives."""
 
-import importlib.util
 import random
 
 import numpy as np
@@ -158,12 +157,8 @@ class Writer:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_random_program(seed, tmp_path, interpreted):
-    path = tmp_path / f"random_program_{seed}.py"
-    path.write_text(Writer(seed).text())
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def test_random_program(seed, tmp_path, imported, interpreted):
+    module = imported(Writer(seed).text(), tmp_path / f"random_program_{seed}.py")
     t, y, p = 0.37, np.array([0.45, 0.83]), np.array([1.3, 0.7])
     reference = np.asarray(module.program(t, y, p), float)
     run = interpreted(module.program, 2, 2, (p,))

@@ -1,8 +1,6 @@
 """Random functions that call themselves and each other: compiled against eager derivatives."""
 
-import importlib.util
 import random
-import sys
 
 import numpy as np
 import pytest
@@ -102,19 +100,9 @@ def written(seed):
     return "\n".join([*lines, "    return s + a[0] * a[1] + a[2]", ""])
 
 
-def imported(seed, directory):
-    path = directory / f"recursion{seed}.py"
-    path.write_text(written(seed), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module.main
-
-
 @pytest.mark.parametrize("seed", range(24))
-def test_both_engines_agree(seed, tmp_path, jit_interpreted):
-    plain = imported(seed, tmp_path)
+def test_both_engines_agree(seed, tmp_path, imported, jit_interpreted):
+    plain = imported(written(seed), tmp_path / f"recursion{seed}.py").main
     v = np.array([0.4, 0.8, -0.5])
     found = []
     for function in (jit_interpreted(plain), plain):

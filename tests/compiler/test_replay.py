@@ -79,11 +79,6 @@ def replay_all(monkeypatch):
 TIME, STATE, PARAMETERS = 0.37, np.array([0.45, 0.83]), np.array([1.3, 0.7])
 
 
-def loaded(text, path):
-    path.write_text(text)
-    return module_at(path).program
-
-
 def agrees_with_the_eager_engine(program, interpreted):
     run = interpreted(program, 2, 2, (PARAMETERS,))
     outbar = np.array([0.6, -1.7])
@@ -96,8 +91,8 @@ def agrees_with_the_eager_engine(program, interpreted):
 
 
 @pytest.mark.parametrize("seed", [108, *range(100, 160, 3)])
-def test_random_programs_with_all_loops_replayed(seed, tmp_path, interpreted, replay_all):
-    program = loaded(Writer(seed).text(), tmp_path / f"replayed_{seed}.py")
+def test_random_programs_with_all_loops_replayed(seed, tmp_path, imported, interpreted, replay_all):
+    program = imported(Writer(seed).text(), tmp_path / f"replayed_{seed}.py").program
     agrees_with_the_eager_engine(program, interpreted)
 
 
@@ -118,11 +113,11 @@ class Checkpointing(Writer):
 
 
 @pytest.mark.parametrize("first", range(200, 240, 10))
-def test_random_programs_with_checkpointed_loops(first, tmp_path, interpreted):
+def test_random_programs_with_checkpointed_loops(first, tmp_path, imported, interpreted):
     done, refused = 0, []
     for seed in range(first, first + 10):
         text = Checkpointing(seed).text()
-        program = loaded(text, tmp_path / f"checkpointed_{seed}.py")
+        program = imported(text, tmp_path / f"checkpointed_{seed}.py").program
         try:
             agrees_with_the_eager_engine(program, interpreted)
         except CompileError as error:

@@ -227,26 +227,21 @@ def _writer():
     return module.Writer
 
 
-def _random_program(seed, tmp_path, result):
+def _random_program(seed, tmp_path, imported, result):
     """A program over 40 inputs that returns `result`."""
     text = _writer()(seed).text()
     text = text.replace("0.1 * k * y[0] + p[1]", "0.1 + y[k]")
     text = re.sub(r"return \[u, .*\]$", "break", text, flags=re.M)
     text = re.sub(r"return \[u \* v.*\]$", f"return {result}", text, flags=re.M)
-    path = tmp_path / f"sparse_program_{seed}.py"
-    path.write_text(text)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.program
+    return imported(text, tmp_path / f"sparse_program_{seed}.py").program
 
 
 POINTS = [np.random.default_rng(seed).uniform(-0.5, 1.2, 40) for seed in range(2)]
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_no_entry_is_missing_in_random_programs(seed, tmp_path):
-    program = _random_program(seed, tmp_path, "(a * 1.0, u * v)")
+def test_no_entry_is_missing_in_random_programs(seed, tmp_path, imported):
+    program = _random_program(seed, tmp_path, imported, "(a * 1.0, u * v)")
     p = np.array([1.3, 0.7])
     found = jacobian_pattern(called(program, 0.37, POINTS[0], p)[0], [1]).toarray()
     for y in POINTS:
@@ -255,8 +250,8 @@ def test_no_entry_is_missing_in_random_programs(seed, tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_second_derivative_is_missing_in_random_programs(seed, tmp_path):
-    program = _random_program(seed, tmp_path, "u * v + w * b[0] + a[3] * a[7]")
+def test_no_second_derivative_is_missing_in_random_programs(seed, tmp_path, imported):
+    program = _random_program(seed, tmp_path, imported, "u * v + w * b[0] + a[3] * a[7]")
     p = np.array([1.3, 0.7])
     found = hessian_pattern(called(program, 0.37, POINTS[0], p)[0], [1]).toarray()
     dense = sciad.hessian(program, argnums=1)(0.37, POINTS[0], p)
