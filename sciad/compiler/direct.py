@@ -67,7 +67,7 @@ class Direct:
 
     def prepare(self, args: tuple, signature: tuple | None, name: str) -> _Trees | None:
         """Find the program for some arguments and remember it if they are plain."""
-        if any_traced(flatten((args, self.function.captures()))[0]):
+        if any_traced(flatten((args, self.function.captures(args)))[0]):
             return None
         arguments = Arguments(self.function, args, {}, self.argnums, "grad")
         if not all(_is_float64(leaf) for leaf in arguments.leaves):

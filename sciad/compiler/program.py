@@ -116,6 +116,16 @@ class Program:
         self.admitted: dict[tuple[str, int], np.ndarray] = {}
         self.lock = threading.RLock()
 
+    def again(self, root: Any) -> Program | None:
+        """Take the functions of another call, of the same code; None if something has changed."""
+        if not self.watch.holds(root):
+            return None
+        if root is not self.root:
+            if not self.modules:  # what the program depends on is not known yet
+                return None
+            self.root = root
+        return self
+
     # -- machine code --------------------------------------------------------------------------
     def compiled(self, kind: str, sizes: np.ndarray) -> Any:
         """Give the compiled function of one kind: value, jvp, vjp, gradient, hvp or second.
@@ -206,7 +216,7 @@ class Program:
     def lower(self) -> Function:
         """Lower the function."""
         captures = abstract_tree(self.treedef.children[1], lambda: const(0.0))
-        front = Front(self.function, captures)
+        front = Front(self.root, captures)
         names = _for_parts(leaf_names(self.root, self.treedef), self.leaves)
         buffers = [
             Value(name, BufferType(FLOAT32 if leaf.kind == "float32" else FLOAT))
@@ -224,11 +234,7 @@ class Program:
             known = literal if low.single else const
             whole = abstract_tree(self.treedef, leaves, integers, known)
             args, inputs = whole.items
-            front.root.captured.clear()
-            front.root.captured.update(inputs.items)
-            front.captures = {id(front.root.function): front.root}
-            front.register(front.root, set())
-            items = list(args.items)
+            items = list(front.begin(inputs.items, args).items)
             for k, position in enumerate(self.integers):
                 given = low.b.load(d, const(dims + k))
                 low.b.origin[given] = getattr(items[position].value, "origin", UNKNOWN)

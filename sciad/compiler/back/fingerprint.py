@@ -9,6 +9,7 @@ from typing import Any
 
 from sciad.compiler.front.border import RunTimeArray, Table
 from sciad.compiler.front.frontend import Dependency, follow, python_function
+from sciad.compiler.front.given import Given
 from sciad.compiler.front.records import class_key, is_record
 from sciad.compiler.passes.partials import rule_of
 from sciad.core.rules import Elementwise
@@ -65,7 +66,7 @@ def _constant_key(value: Any) -> str:
         return repr(value)
     if isinstance(value, types.CodeType):
         return code_digest(value)
-    if isinstance(value, RunTimeArray | Table):
+    if isinstance(value, RunTimeArray | Table | Given):
         return repr(value)
     if isinstance(value, tuple | frozenset):
         return repr(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler.front import language, members, overloads, ranges, records, singles
+from sciad.compiler.front import functions, language, members, overloads, ranges, records, singles
 from sciad.compiler.front.kinds import converted, dtype_argument, element_type
 from sciad.compiler.front.merge import is_scalar
 from sciad.compiler.front.types import scalar_type
 from sciad.compiler.front.values import (
     Abstract,
+    Choice,
     Closure,
     ComplexOf,
     Derivative,
@@ -143,6 +144,8 @@ def call(
         return low.call(target, args, named, node)
     if isinstance(target, Method):
         return _method(low, target, args, named, node)
+    if isinstance(target, Choice):
+        return functions.call_chosen(low, target, args, named, node)
     if isinstance(target, Partial):
         return call(low, target.target, [*target.args, *args], {**target.named, **named}, node)
     if members.class_of(target) is not None:

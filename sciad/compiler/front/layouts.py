@@ -17,6 +17,7 @@ from sciad.compiler.front.merge import is_scalar
 from sciad.compiler.front.values import (
     Abstract,
     Cells,
+    Choice,
     Closure,
     ComplexOf,
     Elements,
@@ -113,6 +114,9 @@ class Layout:
             self.frames.append(value.frame)
             place = value.node.lineno, value.node.col_offset
             return (kind, value.frame.site, place, tuple(map(self.describe, value.defaults)))
+        if isinstance(value, Choice):
+            self.scalars.append(value.number)
+            return (kind, tuple(map(self.describe, value.functions)))
         if isinstance(value, Pythonic):
             return (kind, id(value.function))
         if isinstance(value, Object):
@@ -193,6 +197,8 @@ class _Formals:
         if isinstance(value, Closure):
             defaults = tuple(self.of(d, name) for d in value.defaults)
             return Closure(value.node, value.frame, defaults)
+        if isinstance(value, Choice):
+            return Choice(self.scalar(name), tuple(self.of(f, name) for f in value.functions))
         return value
 
     def view(self, value: Memory, name: str) -> Memory:

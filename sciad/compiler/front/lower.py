@@ -22,7 +22,15 @@ import numpy as np
 
 from sciad.compiler import decisions
 from sciad.compiler.builder import Builder
-from sciad.compiler.front import expressions, language, precision, recursion, singles, statements
+from sciad.compiler.front import (
+    expressions,
+    functions,
+    language,
+    precision,
+    recursion,
+    singles,
+    statements,
+)
 from sciad.compiler.front.fence import check_syntax, refuse
 from sciad.compiler.front.intervals import Facts
 from sciad.compiler.front.merge import UNSET
@@ -341,8 +349,9 @@ class Lowering:
                 tree,
                 "return values of the same structure on every path",
             )
-        for key in [k for k in self.env if k[0] == frame.serial]:
-            del self.env[key]
+        if not functions.outlive(self, result):
+            for key in [k for k in self.env if k[0] == frame.serial]:
+                del self.env[key]
         self.frames.pop()
         return result
 
@@ -433,6 +442,7 @@ def describe(value: Abstract) -> str:
         "Method": "a method",
         "Pythonic": "a function",
         "Closure": "a function",
+        "Choice": "a function",
     }.get(type(value).__name__, "a value")
 
 
