@@ -604,3 +604,48 @@ def test_adjoints_of_adjoints(emitted):
     expected = sciad.hvp(lambda x: 1.3 * f(x, n), x, w)
     np.testing.assert_allclose(back[1], expected, rtol=1e-11)
     np.testing.assert_allclose(ahead[4], expected, rtol=1e-11)
+
+
+# -- functions that call themselves ----------------------------------------------------------------
+def test_recursion_that_closes_over_what_is_differentiated(jit_interpreted, all_ways):
+    def program(x, n):
+        def outer(u):
+            def r(t, m):
+                return t if m <= 0 else r(t * u, m - 1) + u * u
+
+            return r(1.0, n)
+
+        return sciad.grad(outer)(x) * x
+
+    all_ways(jit_interpreted, program, 0.7, 3, argnums=(0,))
+
+
+def test_recursion_over_arrays_that_are_differentiated(jit_interpreted, all_ways):
+    def program(x, w):
+        def outer(u):
+            def r(i):
+                return 0.0 if i >= len(x) else u[i] * u[i] * w[i] + r(i + 1)
+
+            return r(0)
+
+        return sciad.jvp(outer, (x,), (w,))[1]
+
+    all_ways(jit_interpreted, program, LONG, np.cos(LONG), argnums=(0, 1))
+
+
+def test_a_derivative_of_a_function_inside_itself_is_refused(jit_interpreted):
+    def program(x, n):
+        def r(u, m):
+            return u if m <= 0 else u * sciad.grad(lambda t: r(t, m - 1))(u)
+
+        return r(x, n)
+
+    with pytest.raises(CompileError, match="inside a function that it differentiates"):
+        jit_interpreted(program)(0.7, 3)
+
+
+def test_names_of_functions_are_not_those_of_kernels(jit_interpreted):
+    def vec(t, n):
+        return t if n <= 0 else vec(t * t, n - 1) + t
+
+    assert jit_interpreted(lambda x, n: vec(x, n))(0.5, 3) == vec(0.5, 3)

@@ -162,7 +162,7 @@ def call(
         found = members.function_of(low, function, node)
         if found is not None:
             return call(low, found, args, named, node)
-    if low.single:
+    if low.single and function not in nested.HANDLERS:
         run = lambda given, options: _known(low, target, given, options, node)
         return singles.call(low, function, args, named, node, run)
     return _known(low, target, args, named, node)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sciad.compiler.front.integers import LENGTH_BITS
 from sciad.compiler.front.merge import is_scalar
+from sciad.compiler.front.precision import origin_of
 from sciad.compiler.front.values import (
     Abstract,
     Cells,
@@ -85,7 +86,7 @@ class Layout:
         """Describe a value; collects its scalars, buffers and storage."""
         if is_scalar(value):
             self.scalars.append(value)
-            return value.type.name
+            return (value.type.name, origin_of(self.low.b, value) if self.low.single else "")
         kind = type(value).__name__
         if isinstance(value, TupleOf):
             items = tuple(map(self.describe, value.items))
@@ -163,8 +164,11 @@ class _Formals:
         given, constant = next(self.pairs)
         if constant is not None:
             return constant
-        self.scalars.append(Value(name, given.type))
-        return self.scalars[-1]
+        made = Value(name, given.type)
+        self.scalars.append(made)
+        if self.low.single:
+            self.low.b.origin[made] = origin_of(self.low.b, given)
+        return made
 
     def length(self) -> Operand:
         n = self.scalar("n")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sciad.compiler.front import language
+from sciad.compiler.front import language, precision
 from sciad.compiler.front.layouts import Layout
 from sciad.compiler.front.merge import is_scalar, leaves, rebuild, storages
 from sciad.compiler.front.merge import layout as shape_of
@@ -35,6 +35,7 @@ from sciad.compiler.front.values import (
 from sciad.compiler.invoke import Callee, free_values, invokes, reachable, sites, writes
 from sciad.compiler.ir import (
     FLOAT,
+    FLOAT32,
     BufferType,
     Const,
     Function,
@@ -102,6 +103,8 @@ class _Model:
     env: dict
     kinds: list[ScalarType]
     shares: list[int]
+    ends: list[Operand]  # its numbers
+    origins: list[str]  # whose they are, beside float32
 
 
 @dataclass(eq=False)
@@ -147,9 +150,6 @@ def invoke(
 ) -> Abstract:
     """Call a function that calls itself."""
     low.home = low.home or target.filename
-    if low.single:
-        hint = "write it as a loop, or convert to float64 outside of the compiled function"
-        _refuse(target, "there is float32 in the program", hint)
     if any(isinstance(n, ast.Nonlocal) for n in ast.walk(target.tree)):
         low.refuse("a function that calls itself assigns nonlocal names", node, "return them")
     defaults = target.defaults, target.keywords
@@ -213,6 +213,7 @@ def _called(low: Lowering, known: _Activation, layout: Layout, node: ast.AST) ->
     for x in args:
         low.b.fits(x)
     outs = tuple(Value("v", kind) for kind in model.kinds)
+    low.b.origin.update(zip(outs, model.origins, strict=False))
     made = Op("invoke", (*args, *layout.buffers), outs, known.callee, low.b.location)
     low.b.region.nodes.append(made)
     for k in model.shares:
@@ -286,7 +287,8 @@ def _settled(low: Lowering, target: Target, made: _Activation) -> bool:
     before, made.model = made.model, model
     if model is None or not made.used:
         return True
-    return before is not None and (before.kinds, before.shares) == (model.kinds, model.shares)
+    parts = lambda m: (m.kinds, m.shares, m.origins)
+    return before is not None and parts(before) == parts(model)
 
 
 def _model(
@@ -294,7 +296,9 @@ def _model(
 ) -> _Model:
     """Describe what a body returns, joined with what was assumed."""
     _returnable(low, target, value)
-    kinds = [x.type for x in leaves(low, value, low.env)]
+    ends = leaves(low, value, low.env)
+    kinds = [x.type for x in ends]
+    origins = [precision.origin_of(low.b, x) for x in ends] if low.single else []
     held = storages(value, low.env)
     for storage in held:
         if storage.serial < low.calls.foreign:
@@ -305,9 +309,38 @@ def _model(
     if old is not None:
         if shape_of(value, low.env) != shape_of(old.value, old.env):
             _refuse(target, "it returns different things", "return values of one structure")
-        kinds = [max(pair, key=lambda k: k.rank) for pair in zip(kinds, old.kinds, strict=True)]
+        kinds = [_common(target, *pair) for pair in zip(ends, old.ends, old.kinds, strict=True)]
+        if low.single:
+            _expect_arrays_of_one_kind(target, value, old.value)
+            pairs = zip(origins, old.origins, strict=True)
+            origins = [a if a == b else precision.UNKNOWN for a, b in pairs]
         shares = sorted({*shares, *old.shares})
-    return _Model(value, low.env, kinds, shares)
+    return _Model(value, low.env, kinds, shares, ends, origins)
+
+
+def _common(target: Target, new: Operand, old: Operand, known: ScalarType) -> ScalarType:
+    """Join the type of a result with the one that was assumed.
+
+    A literal, all that the first round may have found, is taken as a float32 where it can be one.
+    """
+    if (new.type is FLOAT32) == (known is FLOAT32):
+        return max(new.type, known, key=lambda kind: kind.rank)
+    if new.type is FLOAT32 and precision.exact(old):
+        return FLOAT32
+    return _refuse(target, _MIXED, "write np.float32(...) on each path")
+
+
+_MIXED = "it returns a float32 on one path and another number elsewhere"
+
+
+def _expect_arrays_of_one_kind(target: Target, new: Abstract, old: Abstract) -> None:
+    if isinstance(new, StaticArray) and isinstance(old, StaticArray):
+        if (new.cells.element is FLOAT32) != (old.cells.element is FLOAT32):
+            _refuse(target, _MIXED, "give the arrays one dtype")
+    elif isinstance(new, TupleOf | Structure) and type(new) is type(old):
+        parts = lambda v: v.items if isinstance(v, TupleOf) else v.items.values()
+        for a, b in zip(parts(new), parts(old), strict=True):
+            _expect_arrays_of_one_kind(target, a, b)
 
 
 def _returnable(low: Lowering, target: Target, value: Abstract) -> None:
@@ -329,7 +362,7 @@ def _returnable(low: Lowering, target: Target, value: Abstract) -> None:
             "write into an array that is given as an argument, or use a loop",
         )
     elif isinstance(value, StaticArray):
-        if value.cells.element is not FLOAT:
+        if value.cells.element not in (FLOAT, FLOAT32):
             _refuse(target, "it returns an array of integers or bools", "multiply it by 1.0")
     elif not is_scalar(value) and not isinstance(value, Object):
         _refuse(target, "it returns something that is not made of numbers", "return numbers")
