@@ -256,7 +256,7 @@ def energy(x):
     return s
 
 
-@pytest.mark.parametrize("transform, fun", [(sciad.jacobian, chain), (sciad.hessian, energy)])
+@pytest.mark.parametrize(("transform", "fun"), [(sciad.jacobian, chain), (sciad.hessian, energy)])
 def test_sparse_derivatives(transform, fun, in_interpreter):
     found = transform(fun, sparse=True)(LONG)
     assert found.dtype == np.float32

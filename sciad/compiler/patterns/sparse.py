@@ -189,7 +189,8 @@ def _jit(fun: Callable[..., Any]) -> JitFunction:
 
 
 def _sparsity(point: _Point, what: str, mode: str = "auto") -> Sparsity:
-    sizes = tuple(point.call.shapes), tuple(point.call.integers.tolist())
+    tables = tuple(table.tobytes() for table in point.call.tables)
+    sizes = tuple(point.call.shapes), tuple(point.call.integers.tolist()), tables
     key = (what, mode, tuple(point.moved), sizes)
     known = _known.setdefault(point.program, {})
     if key not in known:
