@@ -66,6 +66,7 @@ from sciad.compiler.passes.adjoint import adjoint
 from sciad.compiler.passes.bundle import bundle
 from sciad.compiler.passes.simplify import simplify
 from sciad.compiler.passes.tangent import tangent
+from sciad.compiler.tapes import Buried, expect_one_tape
 from sciad.compiler.vocabulary.arrays import _strides, over, owns_buffer, settled
 from sciad.compiler.vocabulary.whole import elements
 from sciad.core.tree import TreeDef
@@ -111,6 +112,7 @@ class Program:
         self.watch = Watch(root)
         self.front: Front | None = None
         self.lowered: Function | None = None
+        self.forwards = False  # whether derivatives inside are taken by forward mode
         self.layout: Any = None
         self.split: Any = None
         self.admitted: dict[tuple[str, int], np.ndarray] = {}
@@ -226,6 +228,7 @@ class Program:
         s, d = Value("s", BufferType(FLOAT)), Value("d", BufferType(INT))
 
         def params(low: Any) -> tuple[tuple, list[Abstract]]:
+            low.forwards = self.forwards
             low.single |= any(leaf.kind == "float32" for leaf in self.leaves)
             more = [Value(f"n{k}", BufferType(a.element)) for k, a in enumerate(self.arrays)]
             dims = sum(leaf.ndim for leaf in self.leaves)
@@ -255,6 +258,20 @@ class Program:
         return [v for v in program.params if v.type == BufferType(FLOAT)]
 
     def derived(self, kind: str) -> Function:
+        """Make the program of one kind; see `transformed`.
+
+        Where that would need a second tape beside functions that call themselves, the function is
+        lowered again, with the derivatives inside it taken by forward mode.
+        """
+        try:
+            return expect_one_tape(self.transformed(kind))
+        except Buried:
+            if self.forwards:
+                raise
+            self.forwards, self.lowered = True, None
+            return expect_one_tape(self.transformed(kind))
+
+    def transformed(self, kind: str) -> Function:
         """Make the program of one kind.
 
         A kind may name its active inputs, "1" or "0" for each of `active`: "vjp_011" has cotangents

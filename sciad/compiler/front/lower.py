@@ -140,6 +140,7 @@ class Lowering:
         self.inputs: set[Value] = set()  # parameters of the whole program
         self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
         self.single = _SINGLE in in_memory  # whether float32 occurs in the program
+        self.forwards = False  # whether derivatives inside are taken by forward mode
 
     # -- errors and places ---------------------------------------------------------------------
     @property

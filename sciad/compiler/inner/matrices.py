@@ -44,6 +44,8 @@ def jacobian(inner: Inner, mode: str) -> Abstract:
     _argument(inner)
     if mode not in ("auto", "forward", "reverse"):
         inner.low.refuse(f"sciad.jacobian: mode {mode!r}", inner.node, "forward or reverse")
+    if inner.low.forwards:
+        mode = "forward"
     n, m = len(inner.params), len(inner.outputs)
     if inner.scalars and m == 1 and n > 1 and mode != "forward":
         columns = [[x] for x in inner.pulled([const(1.0)])]

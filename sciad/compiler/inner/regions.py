@@ -21,6 +21,7 @@ from sciad.compiler.front.values import (
     TupleOf,
 )
 from sciad.compiler.inner.callees import with_own_callees, written_by_callees
+from sciad.compiler.inner.forwards import curved_forwards, pulled_forwards
 from sciad.compiler.inner.leafwise import (
     Leaf,
     contiguous,
@@ -227,12 +228,18 @@ class Inner:
         self.program.body.results = program.results
         ops = [n for n in walk(program.body) if isinstance(n, Op)]
         reads = {n.args[0] for n in ops if n.code == "load"}
-        reads |= {a for n in ops if n.code in ("invoke", "linalg") for a in n.args}
+        given = {a for n in ops if n.code in ("invoke", "linalg") for a in n.args}
+        reads |= {a for a in given if isinstance(a.type, BufferType)}
         reads = {self.narrow.given.get(buffer, buffer) for buffer in reads}
         parameters = {self.narrow.given.get(p, p) for p in program.params}
         self.lasting = reads & parameters <= {*self.params, *self.low.inputs}
         self.write(program)
         self.written = True
+
+    def settle(self) -> None:
+        """Write the function itself if that has not been done."""
+        if not self.written:
+            self.written_once()
 
     def prepared(self, made: Function) -> Function:
         """Give a derivative that is not the only one values of its own."""
@@ -264,6 +271,8 @@ class Inner:
 
     def pulled(self, cotangents: list[Leaf]) -> list[Leaf]:
         """Cotangents of the parameters from those of the outputs."""
+        if self.low.forwards:
+            return pulled_forwards(self, cotangents)
         made = self.prepared(adjoint(self.program, self.params))
         seeds, bars, _ = self.packed(made, cotangents)
         sums = self.sums(bars)
@@ -275,6 +284,8 @@ class Inner:
 
         `given` says that the directions do not depend on the caller's inputs.
         """
+        if self.low.forwards:
+            return curved_forwards(self, directions, given)
         reverse = adjoint(self.program, self.params)
         moved = [*self.params, *reverse.params[len(reverse.params) - len(self.params) :]]
         made = self.prepared(bundle(reverse, moved, len(directions), given))

@@ -8,6 +8,7 @@ a loop whose end is not known.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NoReturn
 
 from sciad.compiler.invoke import Callee, reachable, uses_tape, writes
@@ -79,8 +80,9 @@ class Certainty:
     def size(self) -> tuple[int, ...]:
         """Grow until nothing grows: all of these only do."""
         slots = sum(map(len, self.slots.values()))
+        found: tuple[Collection[object], ...]
         found = (self.unknown, self.vague, self.loose, self.opaque)
-        return *map(len, found), slots, self.leaving
+        return *(len(members) for members in found), slots, self.leaving
 
     def bodies(self) -> list[Function]:
         """List the program and the functions in it that can be followed call by call."""
