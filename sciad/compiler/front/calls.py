@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler.front import functions, language, members, overloads, ranges, records, singles
+from sciad.compiler.front import (
+    classes,
+    functions,
+    language,
+    members,
+    overloads,
+    ranges,
+    records,
+    singles,
+)
 from sciad.compiler.front.kinds import converted, dtype_argument, element_type
 from sciad.compiler.front.merge import is_scalar
 from sciad.compiler.front.types import scalar_type
@@ -157,6 +166,8 @@ def call(
     function = _hashable(target.value)
     if records.is_record(function):
         return records.constructed(low, function, args, named, node)
+    if function in classes.HANDLERS:
+        return classes.HANDLERS[function](low, args, named, node)
     known = function in _HANDLERS or function in library.FUNCTIONS
     if not known and python_function(function) is not None:
         found = members.function_of(low, function, node)
