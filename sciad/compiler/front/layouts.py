@@ -74,6 +74,8 @@ class Layout:
             value = arrays.settled(self.low, value, self.node)
         if isinstance(value, StaticArray) and value.cells.buffer is not None:
             return arrays.as_memory(self.low, value, self.node)
+        if isinstance(value, Memory) and value.buffer in self.low.b.frozen:
+            return replace(value, writable=False)
         if isinstance(value, TupleOf):
             return replace(value, items=tuple(map(self.plain, value.items)))
         if isinstance(value, Structure):
