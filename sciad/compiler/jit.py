@@ -21,7 +21,7 @@ import numpy as np
 from sciad.compiler import jacobians
 from sciad.compiler.back import cache
 from sciad.compiler.back.tapemeter import tape_slots
-from sciad.compiler.direct import Direct
+from sciad.compiler.direct import Direct, has_rule
 from sciad.compiler.explain import explanation
 from sciad.compiler.fallback import Fallback
 from sciad.compiler.front import writes
@@ -117,6 +117,7 @@ class JitFunction:
         self._plain: dict[Any, Program] = {}
         self._direct: dict[Any, Direct] = {}
         self._last: Program | None = None
+        self.ruled = (-1, False)  # version of the registry, and whether there is a rule in it
         self._fallback = Fallback() if fallback else None
         self._signature: inspect.Signature | None = None
         _alive.add(self)
@@ -182,7 +183,7 @@ class JitFunction:
         signature = _plain_signature(args)
         if signature is None or any(type(kind) is tuple for kind in signature):
             return NotImplemented
-        if self.falls_back:
+        if self.falls_back or has_rule(self):
             return NotImplemented
         known = self._plain.get(signature)
         if known is None or not known.watch.holds(self.__wrapped__):

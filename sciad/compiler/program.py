@@ -119,13 +119,13 @@ class Program:
         self.lock = threading.RLock()
 
     def again(self, root: Any) -> Program | None:
-        """Take the functions of another call, of the same code; None if something has changed."""
-        if not self.watch.holds(root):
+        """Take the functions of another call, of the same code; None if something has changed.
+
+        What a program without machine code depends on is not known.
+        """
+        if not self.modules or not self.watch.holds(root):
             return None
-        if root is not self.root:
-            if not self.modules:  # what the program depends on is not known yet
-                return None
-            self.root = root
+        self.root = root
         return self
 
     # -- machine code --------------------------------------------------------------------------

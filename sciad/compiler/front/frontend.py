@@ -41,6 +41,7 @@ from sciad.compiler.passes.hoist import hoist
 from sciad.compiler.passes.simplify import simplify
 from sciad.core.accelerated import is_elementwise, python_of
 from sciad.core.errors import CompileError, SciadError, user_location
+from sciad.core.rules import lookup
 from sciad.core.source import captured, source_of
 from sciad.core.tree import TreeDef, flatten
 
@@ -228,6 +229,8 @@ class Front:
         if function is not None or name not in target.captured:
             self.dependencies[Dependency(target.path, name, value)] = None
         if function is not None and not _is_library(function):
+            if function is not value and lookup(value) is not None:
+                return Missing("it has a rule of its own, which compiled code cannot apply")
             made = self.function(value, function, (*target.path, name))
             return Derivative("elementwise", made) if is_elementwise(value) else made
         entry = target.captured.get(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sciad.compiler.front.merge import is_scalar
 from sciad.compiler.front.values import (
@@ -25,11 +25,12 @@ from sciad.compiler.front.values import (
     TupleOf,
 )
 from sciad.compiler.ir import Const, const
+from sciad.core.errors import CompileError
 
 if TYPE_CHECKING:
     from sciad.compiler.front.lower import Lowering
 
-__all__ = ["call_chosen", "chosen", "outlive"]
+__all__ = ["call_chosen", "chosen", "outlive", "refuse_ruled"]
 
 _serial = count(1)
 
@@ -49,6 +50,16 @@ def outlive(low: Lowering, value: Abstract) -> bool:
         return any(outlive(low, v) for v in items)
     function = getattr(value, "function", None)  # of a derivative
     return isinstance(function, Closure | Choice | Partial) and outlive(low, function)
+
+
+def refuse_ruled(low: Lowering, target: Pythonic, node: ast.AST) -> NoReturn:
+    """Refuse a function whose derivative the user has defined: its body does not say it."""
+    what = f"{target.function.__qualname__} has a rule of its own, which compiled code cannot apply"
+    hint = "call it outside of the compiled function, or give the rule to the compiled function"
+    if low.frames:
+        low.refuse(what, node, hint)
+    code = target.function.__code__
+    raise CompileError(what, where=f"{code.co_filename}:{code.co_firstlineno}", hint=hint)
 
 
 def chosen(a: Abstract, b: Abstract) -> tuple[Abstract, Abstract]:

@@ -63,6 +63,7 @@ from sciad.compiler.ir import (
 )
 from sciad.core.errors import SciadError
 from sciad.core.freshness import is_fresh
+from sciad.core.rules import lookup
 from sciad.core.source import source_of
 
 __all__ = ["Frame", "Lowering", "Restart", "describe"]
@@ -322,6 +323,8 @@ class Lowering:
             tree = language.desugared(target.node)
             place = outer.filename, tree, outer.site
             return recursion.Target(tree, *place, resolve, defaults, outer, target.keywords)
+        if lookup(target.function) is not None:
+            functions.refuse_ruled(self, target, node)
         tree, filename = self.source(target, node)
         resolve = lambda name: self.resolve_global(target, name)
         code = target.function.__code__

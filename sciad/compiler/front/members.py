@@ -25,6 +25,7 @@ from sciad.compiler.front.values import (
     Structure,
     TupleOf,
 )
+from sciad.core.rules import lookup
 
 if TYPE_CHECKING:
     from sciad.compiler.front.frontend import Front
@@ -134,6 +135,8 @@ def given(front: Front, number: int, value: Any) -> Abstract:
     if isinstance(value, functools.partial):
         return partial_of(front, front.root, name, value, entry)
     function = getattr(value, "__func__", value)
+    if not isinstance(function, types.FunctionType) and lookup(function) is not None:
+        return Missing("it has a rule of its own, which compiled code cannot apply")
     made: Any = front.pythonic(function, entry, (name,))
     front.captures.setdefault(id(made.function), made)
     front.register(made, {id(made.function)})

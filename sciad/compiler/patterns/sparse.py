@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from sciad.compiler.direct import has_rule
 from sciad.compiler.jit import JitFunction, jit
 from sciad.compiler.nodes import Call, Split, _tangent_part, split_of
 from sciad.compiler.patterns.colouring import column_colours, star_colours
@@ -179,6 +180,12 @@ _jitted: weakref.WeakKeyDictionary[Any, JitFunction] = weakref.WeakKeyDictionary
 
 def _jit(fun: Callable[..., Any]) -> JitFunction:
     if isinstance(fun, JitFunction):
+        if has_rule(fun):
+            raise CompileError(
+                f"a sparse derivative of {fun.__qualname__}, which has a rule of its own",
+                where=user_location(),
+                hint=_DENSE,
+            )
         return fun
     try:
         if fun not in _jitted:
