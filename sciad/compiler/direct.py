@@ -15,6 +15,7 @@ import numpy as np
 
 from sciad.compiler.nodes import Call, int64, numbers, row
 from sciad.core.debugging import debugged
+from sciad.core.rules import BY_CALLABLE, BY_NAME, VERSION
 from sciad.core.running import Arguments
 from sciad.core.source import holds_data
 from sciad.core.tracer import any_traced
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sciad.compiler.jit import JitFunction
     from sciad.compiler.program import Program
 
-__all__ = ["Direct"]
+__all__ = ["Direct", "has_rule"]
 
 _ONE = np.ones(1)
 _FLOAT64 = np.dtype(np.float64)
@@ -49,7 +50,7 @@ class Direct:
 
     def gradient(self, args: tuple, both: bool) -> Any:
         """Gradient, or (value, gradient) if `both`; None if the eager engine has to do it."""
-        if debugged() or self.function.falls_back:
+        if debugged() or self.function.falls_back or has_rule(self.function):
             return None
         signature = self.function.signature_of(args)
         plan = None if signature is None else self.plans.get(signature)
@@ -60,14 +61,16 @@ class Direct:
 
     def hvp(self, args: tuple, vectors: tuple) -> Any:
         """Products of the Hessian with vectors, one for each argument; None as in `gradient`."""
-        if debugged() or self.function.falls_back or any_traced(flatten(vectors)[0]):
+        if debugged() or self.function.falls_back or has_rule(self.function):
+            return None
+        if any_traced(flatten(vectors)[0]):
             return None
         made = self.prepare(args, None, "hvp")
         return None if made is None else made.hvp(vectors)
 
     def prepare(self, args: tuple, signature: tuple | None, name: str) -> _Trees | None:
         """Find the program for some arguments and remember it if they are plain."""
-        if any_traced(flatten((args, self.function.captures()))[0]):
+        if any_traced(flatten((args, self.function.captures(args)))[0]):
             return None
         arguments = Arguments(self.function, args, {}, self.argnums, "grad")
         if not all(_is_float64(leaf) for leaf in arguments.leaves):
@@ -86,6 +89,14 @@ class Direct:
             assert signature is not None
             self.plans[signature] = _Plain(program, arguments, signature, wanted)
         return _Trees(program, arguments, order, Call(program, leaves, integers))
+
+
+def has_rule(function: JitFunction) -> bool:
+    """Whether a user has given a compiled function a rule: then that is its derivative."""
+    if function.ruled[0] != VERSION[0]:
+        named = (function.__module__, function.__qualname__) in BY_NAME
+        function.ruled = VERSION[0], named or function in BY_CALLABLE
+    return function.ruled[1]
 
 
 def _is_float64(leaf: Any) -> bool:

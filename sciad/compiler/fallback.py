@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciad.compiler.front.given import inputs_of
 from sciad.compiler.levels import levels
 from sciad.core.errors import SCIAD_DIRECTORY, CompileError, SciadWarning
-from sciad.core.source import captured
 from sciad.core.tracer import primal_of
 from sciad.core.tree import flatten
 
@@ -64,7 +64,7 @@ class Fallback:
 
 def _key(function: JitFunction, args: tuple, kwargs: dict) -> Any:
     """Structure of all inputs, kinds of the leaves, and the number of derivatives asked for."""
-    leaves, treedef = flatten((args, kwargs, captured(function.__wrapped__)))
+    leaves, treedef = flatten((kwargs, inputs_of(function.__wrapped__, args)[1:]))
     primals = [np.asarray(primal_of(leaf)) for leaf in leaves]
     return treedef, tuple((p.dtype, p.ndim) for p in primals), len(levels(leaves))
 

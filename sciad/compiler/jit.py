@@ -21,13 +21,14 @@ import numpy as np
 from sciad.compiler import jacobians
 from sciad.compiler.back import cache
 from sciad.compiler.back.tapemeter import tape_slots
-from sciad.compiler.direct import Direct
+from sciad.compiler.direct import Direct, has_rule
 from sciad.compiler.explain import explanation
 from sciad.compiler.fallback import Fallback
 from sciad.compiler.front import writes
 from sciad.compiler.front.border import is_integer_array, run_time_arrays
 from sciad.compiler.front.dispatchers import applied
 from sciad.compiler.front.frontend import python_function
+from sciad.compiler.front.given import inputs_of
 from sciad.compiler.front.precision import NUMPY, PYTHON, UNKNOWN, native_origin
 from sciad.compiler.front.types import LeafType, leaf_type
 from sciad.compiler.levels import levels
@@ -37,7 +38,7 @@ from sciad.core.accelerated import is_elementwise
 from sciad.core.apply import bind
 from sciad.core.dispatch import call
 from sciad.core.errors import CompileError, InputError, user_location
-from sciad.core.source import captured, holds_data
+from sciad.core.source import holds_data
 from sciad.core.tracer import any_traced, primal_of, unwrap_constants
 from sciad.core.tree import Constant, TreeDef, flatten, unflatten
 
@@ -116,6 +117,7 @@ class JitFunction:
         self._plain: dict[Any, Program] = {}
         self._direct: dict[Any, Direct] = {}
         self._last: Program | None = None
+        self.ruled = (-1, False)  # version of the registry, and whether there is a rule in it
         self._fallback = Fallback() if fallback else None
         self._signature: inspect.Signature | None = None
         _alive.add(self)
@@ -170,7 +172,7 @@ class JitFunction:
         result, content = writes.results_of(program.layout, value)
         given = args if not kwargs else self._positional(args, kwargs)
         given = tuple(_INTEGER if _is_integer(a) else a for a in given)
-        writes.give_back(flatten((given, captured(self.__wrapped__)))[0], content)
+        writes.give_back(flatten(inputs_of(self.__wrapped__, given)[1:])[0], content)
         return result
 
     def _derivative(self, kind: str, args: tuple, *request: Any) -> Any:
@@ -181,7 +183,7 @@ class JitFunction:
         signature = _plain_signature(args)
         if signature is None or any(type(kind) is tuple for kind in signature):
             return NotImplemented
-        if self.falls_back:
+        if self.falls_back or has_rule(self):
             return NotImplemented
         known = self._plain.get(signature)
         if known is None or not known.watch.holds(self.__wrapped__):
@@ -206,9 +208,9 @@ class JitFunction:
         """Whether what cannot be compiled runs eagerly."""
         return self._fallback is not None
 
-    def captures(self) -> Any:
-        """Collect the inputs that the function takes from its surroundings."""
-        return captured(self.__wrapped__)
+    def captures(self, args: tuple = ()) -> Any:
+        """Collect the inputs that the function, and those in its arguments, take from outside."""
+        return inputs_of(self.__wrapped__, args)[2]
 
     def signature_of(self, args: tuple) -> tuple[Any, ...] | None:
         """Types of arguments that are floats, ints and float64 arrays, else None."""
@@ -223,7 +225,8 @@ class JitFunction:
     ) -> tuple[Program, list[Any], list[Any]]:
         if kwargs:
             args = self._positional(args, kwargs)
-        inputs, given = captured(self.__wrapped__), args
+        root, args, inputs = inputs_of(self.__wrapped__, args)
+        given = args
         positions = tuple(k for k, a in enumerate(args) if _is_integer(a))
         integers: list[Any] = [int(args[k]) for k in positions]
         signature = _plain_signature(args)
@@ -240,8 +243,9 @@ class JitFunction:
             treedef = _with_origins(treedef, positions, given)
         key = (treedef, kinds, positions)
         program = self._programs.get(key)
-        if program is None or not program.watch.holds(self.__wrapped__):
-            program = Program(self.__wrapped__, self.__wrapped__, treedef, kinds, positions)
+        program = None if program is None else program.again(root)
+        if program is None:
+            program = Program(self.__wrapped__, root, treedef, kinds, positions)
             if kind:
                 program.load(kind)
             self._programs[key] = program

@@ -68,13 +68,14 @@ class Call:
         floats = _packed([x for x, k in zip(whole, kinds, strict=True) if not k.ndim])
         return [floats, *(row(x) for x, k in zip(whole, kinds, strict=True) if k.ndim)]
 
-    def split(self, buffers: list[np.ndarray]) -> tuple[Any, ...]:
-        """Float buffers like the inputs as one array (or float) for each leaf."""
+    def split(self, buffers: list[np.ndarray], exact: bool = False) -> tuple[Any, ...]:
+        """Float buffers like the inputs as one array (or float) for each leaf, rounded or not."""
         floats, arrays = iter(buffers[0]), iter(buffers[1:])
         found: list[Any] = []
         for kind, shape in zip(self.program.leaves, self.shapes, strict=True):
             part = next(arrays).reshape(shape) if kind.ndim else float(next(floats))
-            found.append(np.float32(part) if kind.kind == "float32" else part)
+            single = kind.kind == "float32" and not exact
+            found.append(np.float32(part) if single else part)
         return tuple(found)
 
     def empty(self) -> list[np.ndarray]:

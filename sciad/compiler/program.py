@@ -66,6 +66,7 @@ from sciad.compiler.passes.adjoint import adjoint
 from sciad.compiler.passes.bundle import bundle
 from sciad.compiler.passes.simplify import simplify
 from sciad.compiler.passes.tangent import tangent
+from sciad.compiler.tapes import Buried, expect_one_tape
 from sciad.compiler.vocabulary.arrays import _strides, over, owns_buffer, settled
 from sciad.compiler.vocabulary.whole import elements
 from sciad.core.tree import TreeDef
@@ -111,10 +112,21 @@ class Program:
         self.watch = Watch(root)
         self.front: Front | None = None
         self.lowered: Function | None = None
+        self.forwards = False  # whether derivatives inside are taken by forward mode
         self.layout: Any = None
         self.split: Any = None
         self.admitted: dict[tuple[str, int], np.ndarray] = {}
         self.lock = threading.RLock()
+
+    def again(self, root: Any) -> Program | None:
+        """Take the functions of another call, of the same code; None if something has changed.
+
+        What a program without machine code depends on is not known.
+        """
+        if not self.modules or not self.watch.holds(root):
+            return None
+        self.root = root
+        return self
 
     # -- machine code --------------------------------------------------------------------------
     def compiled(self, kind: str, sizes: np.ndarray) -> Any:
@@ -206,7 +218,7 @@ class Program:
     def lower(self) -> Function:
         """Lower the function."""
         captures = abstract_tree(self.treedef.children[1], lambda: const(0.0))
-        front = Front(self.function, captures)
+        front = Front(self.root, captures)
         names = _for_parts(leaf_names(self.root, self.treedef), self.leaves)
         buffers = [
             Value(name, BufferType(FLOAT32 if leaf.kind == "float32" else FLOAT))
@@ -216,6 +228,7 @@ class Program:
         s, d = Value("s", BufferType(FLOAT)), Value("d", BufferType(INT))
 
         def params(low: Any) -> tuple[tuple, list[Abstract]]:
+            low.forwards = self.forwards
             low.single |= any(leaf.kind == "float32" for leaf in self.leaves)
             more = [Value(f"n{k}", BufferType(a.element)) for k, a in enumerate(self.arrays)]
             dims = sum(leaf.ndim for leaf in self.leaves)
@@ -224,11 +237,7 @@ class Program:
             known = literal if low.single else const
             whole = abstract_tree(self.treedef, leaves, integers, known)
             args, inputs = whole.items
-            front.root.captured.clear()
-            front.root.captured.update(inputs.items)
-            front.captures = {id(front.root.function): front.root}
-            front.register(front.root, set())
-            items = list(args.items)
+            items = list(front.begin(inputs.items, args).items)
             for k, position in enumerate(self.integers):
                 given = low.b.load(d, const(dims + k))
                 low.b.origin[given] = getattr(items[position].value, "origin", UNKNOWN)
@@ -249,6 +258,20 @@ class Program:
         return [v for v in program.params if v.type == BufferType(FLOAT)]
 
     def derived(self, kind: str) -> Function:
+        """Make the program of one kind; see `transformed`.
+
+        Where that would need a second tape beside functions that call themselves, the function is
+        lowered again, with the derivatives inside it taken by forward mode.
+        """
+        try:
+            return expect_one_tape(self.transformed(kind))
+        except Buried:
+            if self.forwards:
+                raise
+            self.forwards, self.lowered = True, None
+            return expect_one_tape(self.transformed(kind))
+
+    def transformed(self, kind: str) -> Function:
         """Make the program of one kind.
 
         A kind may name its active inputs, "1" or "0" for each of `active`: "vjp_011" has cotangents

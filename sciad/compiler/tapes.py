@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, NoReturn
 
+from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import Function, Op, Region, walk
 from sciad.core.errors import CompileError
 
-__all__ = ["TAPE_ROOM", "Slot", "refuse_tapes", "suffix", "tape_of", "unused_tape"]
+__all__ = [
+    "TAPE_ROOM",
+    "Buried",
+    "Slot",
+    "expect_one_tape",
+    "refuse_tapes",
+    "suffix",
+    "tape_of",
+    "unused_tape",
+]
 
 #: Slots of a tape on the stack.
 TAPE_ROOM = 256
@@ -49,15 +59,28 @@ def unused_tape(region: Region) -> int:
     return max((tape_of(n.attr) + 1 for n in pushes), default=0)
 
 
+class Buried(CompileError):
+    """Frames of a tape would lie under those of another derivative."""
+
+
 def refuse_tapes(function: Function) -> NoReturn:
     """Raise because functions that call themselves share one tape with their callers only."""
     places = (n.location for n in walk(function.body) if n.location is not None)
-    raise CompileError(
+    raise Buried(
         "a derivative that is taken inside compiled code, of a function that calls itself, is"
         " differentiated again",
         where=str(next(places, None)),
         hint="call sciad.grad outside of compiled code, or write the function as a loop",
     )
+
+
+def expect_one_tape(function: Function) -> Function:
+    """Give a program that can be emitted: with functions that are called, it has one tape."""
+    callees = reachable(function)
+    bodies = [function, *(callee.function for callee in callees)]
+    if callees and any(unused_tape(body.body) > 1 for body in bodies):
+        refuse_tapes(function)
+    return function
 
 
 def suffix(tape: int) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "READY",
     "READY_FUNCTIONS",
     "RULED",
+    "VERSION",
     "Elementwise",
     "Linear",
     "Nondifferentiable",
@@ -191,6 +192,8 @@ READY: set[int] = set()
 READY_FUNCTIONS: set[Any] = set()
 #: By id: code of functions with a rule, never in `READY`.
 RULED: set[int] = set()
+#: Counts the changes of the tables.
+VERSION = [0]
 
 Rule = Elementwise | Linear | Vjp | Nondifferentiable | Substitute
 
@@ -295,6 +298,7 @@ def register(key: Key, new: Rule) -> None:
     """Give a callable (or a name ``"module.qualname"``) a rule; replaces an earlier one."""
     load_waiting()
     with _lock:
+        VERSION[0] += 1
         if isinstance(key, str):
             BY_NAME[_split_name(key)] = new
         else:
@@ -319,6 +323,7 @@ def unregister(key: Key) -> None:
         name = _split_name(key) if isinstance(key, str) else key
         if name not in table:
             raise InputError(f"{key!r} has no rule")
+        VERSION[0] += 1
         del table[name]
 
 

@@ -26,6 +26,7 @@ from sciad.compiler.ir import verify
 from sciad.compiler.native import NativeFunction
 from sciad.compiler.program import Program
 from sciad.compiler.vecmath import BLOCK, CATALOGUE
+from sciad.core import transforms
 from sciad.core.source import captured
 from sciad.core.tree import flatten
 
@@ -344,3 +345,39 @@ def imported():
 def emitted():
     """Return what executes the text of a module in the interpreter."""
     return types.SimpleNamespace(run=run_emitted, strict=StrictArray)
+
+
+def run_all_ways(compile_, fun, *args, argnums, tolerance=1e-12):
+    """Compare value, gradient, jvp and Hessian-vector product with Python and the eager engine."""
+    compiled = compile_(fun)
+    np.testing.assert_allclose(compiled(*args), fun(*args), rtol=tolerance, atol=tolerance)
+
+    def of(function):
+        def reduced(*moved):
+            given = dict(zip(argnums, moved, strict=True))
+            return function(*(given.get(k, arg) for k, arg in enumerate(args)))
+
+        return reduced
+
+    point = tuple(args[k] for k in argnums)
+    places = tuple(range(len(point)))
+    rng = np.random.default_rng(7)
+    along = tuple(np.asarray(rng.normal(size=np.shape(x)))[()] for x in point)
+    eager, node = of(fun), of(compiled)
+    expected = transforms.grad(eager, argnums=places)(*point)
+    close = lambda a, b: [
+        np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance)
+        for x, y in zip(a, b, strict=True)
+    ]
+    close(transforms.grad(compiled, argnums=argnums)(*args), expected)
+    close(transforms.grad(node, argnums=places)(*point), expected)
+    change = sum(np.sum(g * d) for g, d in zip(expected, along, strict=True))
+    close([transforms.jvp(node, point, along)[1]], [change])
+    curved = lambda f: transforms.jvp(transforms.grad(f, argnums=places), point, along)[1]
+    close(curved(node), curved(eager))
+
+
+@pytest.fixture(scope="session")
+def all_ways():
+    """Return what compares a compiled function with Python and the eager engine."""
+    return run_all_ways

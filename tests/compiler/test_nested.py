@@ -604,3 +604,135 @@ def test_adjoints_of_adjoints(emitted):
     expected = sciad.hvp(lambda x: 1.3 * f(x, n), x, w)
     np.testing.assert_allclose(back[1], expected, rtol=1e-11)
     np.testing.assert_allclose(ahead[4], expected, rtol=1e-11)
+
+
+# -- functions that call themselves ----------------------------------------------------------------
+def test_recursion_that_closes_over_what_is_differentiated(jit_interpreted, all_ways):
+    def program(x, n):
+        def outer(u):
+            def r(t, m):
+                return t if m <= 0 else r(t * u, m - 1) + u * u
+
+            return r(1.0, n)
+
+        return sciad.grad(outer)(x) * x
+
+    all_ways(jit_interpreted, program, 0.7, 3, argnums=(0,))
+
+
+def test_recursion_over_arrays_that_are_differentiated(jit_interpreted, all_ways):
+    def program(x, w):
+        def outer(u):
+            def r(i):
+                return 0.0 if i >= len(x) else u[i] * u[i] * w[i] + r(i + 1)
+
+            return r(0)
+
+        return sciad.jvp(outer, (x,), (w,))[1]
+
+    all_ways(jit_interpreted, program, LONG, np.cos(LONG), argnums=(0, 1))
+
+
+def test_a_derivative_of_a_function_inside_itself_is_refused(jit_interpreted):
+    def program(x, n):
+        def r(u, m):
+            return u if m <= 0 else u * sciad.grad(lambda t: r(t, m - 1))(u)
+
+        return r(x, n)
+
+    with pytest.raises(CompileError, match="inside a function that it differentiates"):
+        jit_interpreted(program)(0.7, 3)
+
+
+def test_names_of_functions_are_not_those_of_kernels(jit_interpreted):
+    def vec(t, n):
+        return t if n <= 0 else vec(t * t, n - 1) + t
+
+    assert jit_interpreted(lambda x, n: vec(x, n))(0.5, 3) == vec(0.5, 3)
+
+
+def power(t, n):
+    return t if n <= 0 else power(t * t * 0.5, n - 1) + t
+
+
+def halves(v, low, high):
+    if high - low == 1:
+        return v[low] ** 3
+    middle = (low + high) // 2
+    return halves(v, low, middle) * 0.3 + np.sin(halves(v, middle, high) * 0.5)
+
+
+def energy(u):
+    return halves(u, 0, len(u))
+
+
+def newton_on_recursion(x, n):
+    t = x
+    for _ in range(4):
+        t = t - (power(t, n) - 2.0) / sciad.grad(lambda u: power(u, n))(t)
+    return t
+
+
+def second_and_first(x, n):
+    f = lambda t: power(t, n)
+    return sciad.hessian(f)(x) + sciad.jvp(f, (x,), (x,))[1] + sciad.grad(f)(x)
+
+
+def derivative_of_a_derivative(x, n):
+    return sciad.grad(lambda t: sciad.grad(lambda u: power(u * t, n))(t))(x)
+
+
+def beside_recursion(x, n):
+    def loop(t):
+        s = t
+        for _ in range(40):
+            s = s * 0.9 + np.sin(s) * t
+        return s
+
+    return power(sciad.grad(loop)(x), n) * x
+
+
+def value_and_gradient_of_an_array(x):
+    v, g = sciad.value_and_grad(energy)(x)
+    return v * np.sum(g * g)
+
+
+def hessian_and_products(x):
+    h = np.sum(sciad.hessian(energy)(x) * np.outer(x, x))
+    return h + np.sum(sciad.hvp(energy, x, x * x) * x)
+
+
+def jacobian_and_pullback(x, s):
+    f = lambda u, s: (u * s * energy(u), s * u[0])
+    bars = sciad.vjp(f, x, s)[1]((x, s))
+    return (
+        np.sum(sciad.jacobian(lambda u: energy(u) * u)(x) * np.outer(x, x)) + bars[1] * bars[0][1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "args", "argnums"),
+    [
+        (newton_on_recursion, (0.7, 3), (0,)),
+        (second_and_first, (0.7, 3), (0,)),
+        (derivative_of_a_derivative, (0.7, 2), (0,)),
+        (beside_recursion, (0.7, 3), (0,)),
+        (value_and_gradient_of_an_array, (LONG,), (0,)),
+        (hessian_and_products, (LONG,), (0,)),
+        (jacobian_and_pullback, (LONG, 0.7), (0, 1)),
+    ],
+)
+def test_derivatives_of_recursion_are_differentiated(
+    program, args, argnums, jit_interpreted, all_ways
+):
+    all_ways(jit_interpreted, program, *args, argnums=argnums)
+
+
+def test_float32_in_derivatives_of_recursion(jit_interpreted):
+    x = LONG.astype(np.float32)
+    compiled = jit_interpreted(lambda x: np.sum(sciad.grad(energy)(x) * x))
+    plain = lambda x: np.sum(sciad.grad(energy)(x) * x)
+    assert compiled(x).dtype == np.float32
+    found, exact = sciad.grad(compiled)(x), sciad.grad(plain)(x.astype(float))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, rtol=2e-5, atol=2e-6)

@@ -254,11 +254,6 @@ def test_lists_keep_what_is_put_in():
         jit(filled)(X, 3)
 
 
-def test_sparse_derivatives_want_double_precision():
-    with pytest.raises(sciad.InputError, match="float32"):
-        sciad.jacobian(jit(lambda x: x * x), sparse=True)(X)
-
-
 # -- derivatives ---------------------------------------------------------------------------------
 def energy(x):
     return np.sum(np.sin(x) * x * 0.3) / np.mean(x * x)
@@ -372,14 +367,6 @@ def rounded_off(x, n):
     return np.round(x, 2)
 
 
-def recursive(x, n):
-    return x if n == 0 else recursive(x * 0.5, n - 1)
-
-
-def nested(x, n):
-    return sciad.grad(lambda s: s * s)(x[0]) * x
-
-
 def indexed(x, n):
     return x[x[0]]
 
@@ -395,8 +382,6 @@ def indexed(x, n):
         outside,
         turned,
         rounded_off,
-        recursive,
-        nested,
         indexed,
     ],
 )

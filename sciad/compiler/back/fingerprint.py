@@ -9,9 +9,10 @@ from typing import Any
 
 from sciad.compiler.front.border import RunTimeArray, Table
 from sciad.compiler.front.frontend import Dependency, follow, python_function
+from sciad.compiler.front.given import Bound, Given
 from sciad.compiler.front.records import class_key, is_record
 from sciad.compiler.passes.partials import rule_of
-from sciad.core.rules import Elementwise
+from sciad.core.rules import VERSION, Elementwise, lookup
 from sciad.core.source import captured
 from sciad.core.tree import TreeDef, flatten
 
@@ -65,7 +66,7 @@ def _constant_key(value: Any) -> str:
         return repr(value)
     if isinstance(value, types.CodeType):
         return code_digest(value)
-    if isinstance(value, RunTimeArray | Table):
+    if isinstance(value, RunTimeArray | Table | Given):
         return repr(value)
     if isinstance(value, tuple | frozenset):
         return repr(
@@ -130,9 +131,11 @@ class Watch:
         self.far: list[Dependency] = []  # everything else
         self.surroundings: dict[Dependency, Any] = {}
         self.rules: dict[Any, Any] = {}
+        self.version = -1  # of the registry of rules, when all of them were compared
 
     def add(self, known: dict[str, list], root: Any) -> None:
         """Take in recorded facts that hold now."""
+        self.version = -1
         for path, name, _ in known["objects"]:
             value = follow(root, [*path, name])
             found = Dependency(tuple(path), name, value)
@@ -165,10 +168,22 @@ class Watch:
             for known in self.far:
                 if not self.same(root, known):
                     return False
-            rules = self.rules.items()
-            return not rules or all(rule_of(name) is rule for name, rule in rules)
+            return self.same_rules(root)
         except (KeyError, AttributeError):
             return False
+
+    def same_rules(self, root: Any) -> bool:
+        """Whether elementary functions have the rules they had, and the user's functions none."""
+        version = VERSION[0]
+        if version == self.version and type(root) is not Bound:
+            return True
+        known = (follow(root, (*d.path, d.name)) for d in self.far)
+        if any(map(_has_rule, _roots(root))) or any(map(_has_rule, known)):
+            return False
+        if not all(rule_of(name) is rule for name, rule in self.rules.items()):
+            return False
+        self.version = version
+        return True
 
     def same(self, root: Any, known: Dependency) -> bool:
         """Whether a name stands for what it stood for."""
@@ -179,6 +194,19 @@ class Watch:
         return _alike(value, known.value)
 
 
+def _roots(root: Any) -> tuple[Any, ...]:
+    """List the function that is compiled and those in its arguments."""
+    return (root.function, *root.functions) if isinstance(root, Bound) else (root,)
+
+
+def _has_rule(value: Any) -> bool:
+    """Whether a user has given a Python function a rule, which its program does not know."""
+    function = python_function(getattr(value, "__func__", value))
+    if function is None:
+        return False
+    return lookup(function) is not None or (function is not value and lookup(value) is not None)
+
+
 def _alike(a: Any, b: Any) -> bool:
     """Tell whether two objects are one, or functions of one code (captures are inputs)."""
     if a is b:
@@ -186,14 +214,19 @@ def _alike(a: Any, b: Any) -> bool:
     if type(a) in (str, bytes, int, bool):
         return type(a) is type(b) and bool(a == b)
     ours, theirs = python_function(a), python_function(b)
-    return ours is not None and theirs is not None and ours.__code__ == theirs.__code__
+    if ours is None or theirs is None or ours.__code__ != theirs.__code__:
+        return False
+    return not _has_rule(a)
 
 
 def still_true(known: Any, root: Any) -> bool:
     """Whether recorded facts hold for a function of this process."""
+    if any(map(_has_rule, _roots(root))):
+        return False
     try:
         for path, name, key in known["objects"]:
-            if key == _UNKNOWN or _key_or_type(follow(root, [*path, name])) != key:
+            value = follow(root, [*path, name])
+            if key == _UNKNOWN or _has_rule(value) or _key_or_type(value) != key:
                 return False
         return all(_rule_key(name) == key for name, key in known["rules"])
     except (KeyError, AttributeError, TypeError, ValueError, Unknown):

@@ -13,6 +13,7 @@ from sciad.compiler.back.emit import HELPERS, Emitted
 from sciad.compiler.front.frontend import python_function
 from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import Failure, Function, Op, walk
+from sciad.compiler.vecmath.catalogue import CATALOGUE
 from sciad.core.errors import CompileError
 
 __all__ = ["annotated", "called", "failures", "header", "home_of", "machine_code"]
@@ -30,6 +31,9 @@ _RUNTIME = ", ".join(
 )
 
 _VECTORISED = re.compile(r"\bvec_\w+(?=\()")
+_KERNELS = {"vec_block", "vec_maximum", "vec_minimum"} | {
+    f"vec_{entry.name}" for entry in CATALOGUE.values()
+}
 _OURS = ("called", "cfunc", "njit")
 
 
@@ -55,7 +59,7 @@ def header(function: Any, kind: str, emitted: Emitted, numba: list[str]) -> list
     if emitted.uses_tape:
         lines += [f"from sciad.compiler.back.runtime import {_RUNTIME}"]
     written = "\n".join([*emitted.functions, *emitted.lines])
-    names = sorted(set(_VECTORISED.findall(written)))
+    names = sorted(_KERNELS.intersection(_VECTORISED.findall(written)))
     if "special." in written:
         lines += ["from sciad.compiler.vecmath import scalars as special"]
     if names:

@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler.front import language, members, overloads, ranges, records, singles
+from sciad.compiler.front import (
+    classes,
+    functions,
+    language,
+    members,
+    overloads,
+    ranges,
+    records,
+    singles,
+)
 from sciad.compiler.front.kinds import converted, dtype_argument, element_type
 from sciad.compiler.front.merge import is_scalar
 from sciad.compiler.front.types import scalar_type
 from sciad.compiler.front.values import (
     Abstract,
+    Choice,
     Closure,
     ComplexOf,
     Derivative,
@@ -143,6 +153,8 @@ def call(
         return low.call(target, args, named, node)
     if isinstance(target, Method):
         return _method(low, target, args, named, node)
+    if isinstance(target, Choice):
+        return functions.call_chosen(low, target, args, named, node)
     if isinstance(target, Partial):
         return call(low, target.target, [*target.args, *args], {**target.named, **named}, node)
     if members.class_of(target) is not None:
@@ -154,12 +166,14 @@ def call(
     function = _hashable(target.value)
     if records.is_record(function):
         return records.constructed(low, function, args, named, node)
+    if function in classes.HANDLERS:
+        return classes.HANDLERS[function](low, args, named, node)
     known = function in _HANDLERS or function in library.FUNCTIONS
     if not known and python_function(function) is not None:
         found = members.function_of(low, function, node)
         if found is not None:
             return call(low, found, args, named, node)
-    if low.single:
+    if low.single and function not in nested.HANDLERS:
         run = lambda given, options: _known(low, target, given, options, node)
         return singles.call(low, function, args, named, node, run)
     return _known(low, target, args, named, node)

@@ -21,6 +21,7 @@ from sciad.compiler import decisions
 from sciad.compiler.front import members
 from sciad.compiler.front.border import RunTimeArray, Table
 from sciad.compiler.front.fence import OTHERWISE
+from sciad.compiler.front.given import ENTRY, LIBRARIES, Bound, replaced
 from sciad.compiler.front.lower import Frame, Lowering, Restart
 from sciad.compiler.front.precision import literal
 from sciad.compiler.front.recursion import close, unrolled
@@ -40,13 +41,13 @@ from sciad.compiler.passes.hoist import hoist
 from sciad.compiler.passes.simplify import simplify
 from sciad.core.accelerated import is_elementwise, python_of
 from sciad.core.errors import CompileError, SciadError, user_location
+from sciad.core.rules import lookup
 from sciad.core.source import captured, source_of
 from sciad.core.tree import TreeDef, flatten
 
 __all__ = ["Dependency", "Front", "abstract_tree", "follow", "python_function"]
 
 Leaf = Callable[[], Abstract]
-_LIBRARIES = ("numpy", "math", "builtins", "scipy", "numba", "sciad")
 _MOST_RESTARTS = 200
 
 
@@ -77,6 +78,8 @@ def follow(root: Any, path: tuple[str, ...] | list[str]) -> Any:
     for step in path:
         if step.startswith("@"):
             root = sys.modules[step[1:]]
+        elif isinstance(root, Bound):
+            root = root.reach(step) if step.startswith(ENTRY) else reached(root.function, step)
         elif isinstance(root, python_types.ModuleType):
             for part in step.split("."):
                 root = getattr(root, part)
@@ -156,6 +159,8 @@ class Front:
     """
 
     def __init__(self, function: Any, captures: Structure):
+        self.given = function.functions if isinstance(function, Bound) else ()
+        function = function.function if isinstance(function, Bound) else function
         self.method = function if isinstance(function, python_types.MethodType) else None
         root = function.__func__ if self.method is not None else python_function(function)
         if root is None:
@@ -170,6 +175,18 @@ class Front:
         self.captures: dict[int, Pythonic] = {id(root): self.root}
         self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
         self.register(self.root, set())
+
+    def begin(self, captures: dict[str, Abstract], args: Abstract) -> Abstract:
+        """Take in what is captured, as it is in this lowering; gives the arguments.
+
+        Functions in the arguments become abstract functions there.
+        """
+        self.root.captured.clear()
+        self.root.captured.update(captures)
+        self.captures = {id(self.root.function): self.root}
+        self.register(self.root, set())
+        functions = [members.given(self, k, value) for k, value in enumerate(self.given)]
+        return replaced(args, functions) if functions else args
 
     def register(self, known: Pythonic, seen: set[int]) -> None:
         """Find the abstract captures of every function that is reached."""
@@ -212,6 +229,8 @@ class Front:
         if function is not None or name not in target.captured:
             self.dependencies[Dependency(target.path, name, value)] = None
         if function is not None and not _is_library(function):
+            if function is not value and lookup(value) is not None:
+                return Missing("it has a rule of its own, which compiled code cannot apply")
             made = self.function(value, function, (*target.path, name))
             return Derivative("elementwise", made) if is_elementwise(value) else made
         entry = target.captured.get(name)
@@ -249,7 +268,7 @@ class Front:
 
     def wrap(self, value: Any, module: str, name: str) -> Abstract:
         """Make an abstract value of an object found in a module."""
-        if module.partition(".")[0] in _LIBRARIES:
+        if module.partition(".")[0] in LIBRARIES:
             return Object(value)
         path = (f"@{module}",)
         try:
@@ -341,4 +360,4 @@ def _is_library(function: Any) -> bool:
     module = getattr(function, "__module__", None) or ""
     if module == "sciad.compiler.vocabulary.prelude":
         return False
-    return module.partition(".")[0] in _LIBRARIES
+    return module.partition(".")[0] in LIBRARIES

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from sciad.compiler.front.integers import LENGTH_BITS
 from sciad.compiler.front.merge import is_scalar
+from sciad.compiler.front.precision import origin_of
 from sciad.compiler.front.values import (
     Abstract,
     Cells,
+    Choice,
     Closure,
     ComplexOf,
     Elements,
@@ -72,6 +74,8 @@ class Layout:
             value = arrays.settled(self.low, value, self.node)
         if isinstance(value, StaticArray) and value.cells.buffer is not None:
             return arrays.as_memory(self.low, value, self.node)
+        if isinstance(value, Memory) and value.buffer in self.low.b.frozen:
+            return replace(value, writable=False)
         if isinstance(value, TupleOf):
             return replace(value, items=tuple(map(self.plain, value.items)))
         if isinstance(value, Structure):
@@ -84,7 +88,7 @@ class Layout:
         """Describe a value; collects its scalars, buffers and storage."""
         if is_scalar(value):
             self.scalars.append(value)
-            return value.type.name
+            return (value.type.name, origin_of(self.low.b, value) if self.low.single else "")
         kind = type(value).__name__
         if isinstance(value, TupleOf):
             items = tuple(map(self.describe, value.items))
@@ -113,6 +117,9 @@ class Layout:
             self.frames.append(value.frame)
             place = value.node.lineno, value.node.col_offset
             return (kind, value.frame.site, place, tuple(map(self.describe, value.defaults)))
+        if isinstance(value, Choice):
+            self.scalars.append(value.number)
+            return (kind, tuple(map(self.describe, value.functions)))
         if isinstance(value, Pythonic):
             return (kind, id(value.function))
         if isinstance(value, Object):
@@ -159,8 +166,11 @@ class _Formals:
         given, constant = next(self.pairs)
         if constant is not None:
             return constant
-        self.scalars.append(Value(name, given.type))
-        return self.scalars[-1]
+        made = Value(name, given.type)
+        self.scalars.append(made)
+        if self.low.single:
+            self.low.b.origin[made] = origin_of(self.low.b, given)
+        return made
 
     def length(self) -> Operand:
         n = self.scalar("n")
@@ -193,6 +203,8 @@ class _Formals:
         if isinstance(value, Closure):
             defaults = tuple(self.of(d, name) for d in value.defaults)
             return Closure(value.node, value.frame, defaults)
+        if isinstance(value, Choice):
+            return Choice(self.scalar(name), tuple(self.of(f, name) for f in value.functions))
         return value
 
     def view(self, value: Memory, name: str) -> Memory:

@@ -22,7 +22,15 @@ import numpy as np
 
 from sciad.compiler import decisions
 from sciad.compiler.builder import Builder
-from sciad.compiler.front import expressions, language, precision, recursion, singles, statements
+from sciad.compiler.front import (
+    expressions,
+    functions,
+    language,
+    precision,
+    recursion,
+    singles,
+    statements,
+)
 from sciad.compiler.front.fence import check_syntax, refuse
 from sciad.compiler.front.intervals import Facts
 from sciad.compiler.front.merge import UNSET
@@ -55,6 +63,7 @@ from sciad.compiler.ir import (
 )
 from sciad.core.errors import SciadError
 from sciad.core.freshness import is_fresh
+from sciad.core.rules import lookup
 from sciad.core.source import source_of
 
 __all__ = ["Frame", "Lowering", "Restart", "describe"]
@@ -132,6 +141,7 @@ class Lowering:
         self.inputs: set[Value] = set()  # parameters of the whole program
         self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
         self.single = _SINGLE in in_memory  # whether float32 occurs in the program
+        self.forwards = False  # whether derivatives inside are taken by forward mode
 
     # -- errors and places ---------------------------------------------------------------------
     @property
@@ -313,6 +323,8 @@ class Lowering:
             tree = language.desugared(target.node)
             place = outer.filename, tree, outer.site
             return recursion.Target(tree, *place, resolve, defaults, outer, target.keywords)
+        if lookup(target.function) is not None:
+            functions.refuse_ruled(self, target, node)
         tree, filename = self.source(target, node)
         resolve = lambda name: self.resolve_global(target, name)
         code = target.function.__code__
@@ -341,8 +353,9 @@ class Lowering:
                 tree,
                 "return values of the same structure on every path",
             )
-        for key in [k for k in self.env if k[0] == frame.serial]:
-            del self.env[key]
+        if not functions.outlive(self, result):
+            for key in [k for k in self.env if k[0] == frame.serial]:
+                del self.env[key]
         self.frames.pop()
         return result
 
@@ -433,6 +446,7 @@ def describe(value: Abstract) -> str:
         "Method": "a method",
         "Pythonic": "a function",
         "Closure": "a function",
+        "Choice": "a function",
     }.get(type(value).__name__, "a value")
 
 

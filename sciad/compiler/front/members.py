@@ -13,6 +13,7 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any
 
+from sciad.compiler.front.given import ENTRY
 from sciad.compiler.front.types import scalar_type
 from sciad.compiler.front.values import (
     Abstract,
@@ -24,12 +25,13 @@ from sciad.compiler.front.values import (
     Structure,
     TupleOf,
 )
+from sciad.core.rules import lookup
 
 if TYPE_CHECKING:
     from sciad.compiler.front.frontend import Front
     from sciad.compiler.front.lower import Lowering
 
-__all__ = ["class_of", "function_of", "member", "of_class", "partial_of"]
+__all__ = ["class_of", "function_of", "given", "member", "of_class", "partial_of"]
 
 _PLAIN = (tuple, list, dict, object)
 
@@ -124,3 +126,23 @@ def partial_of(front: Front, target: Pythonic, name: str, value: Any, entry: Str
     args = entry.items.get("args", TupleOf(()))
     named = entry.items.get("keywords", Structure({}, True))
     return Partial(function, tuple(args.items), dict(named.items))
+
+
+def given(front: Front, number: int, value: Any) -> Abstract:
+    """Make the abstract value of a function in the arguments of the root (see `given.Bound`)."""
+    name = f"{ENTRY}{number}"
+    entry: Any = front.root.captured[name]
+    if isinstance(value, functools.partial):
+        return partial_of(front, front.root, name, value, entry)
+    function = getattr(value, "__func__", value)
+    if not isinstance(function, types.FunctionType) and lookup(function) is not None:
+        return Missing("it has a rule of its own, which compiled code cannot apply")
+    made: Any = front.pythonic(function, entry, (name,))
+    front.captures.setdefault(id(made.function), made)
+    front.register(made, {id(made.function)})
+    if function is value:
+        return made
+    owner = entry.items.get("__self__", Missing("its object cannot be read"))
+    if isinstance(owner, Structure) and "__type__" in owner.items:
+        owner = Structure(owner.items, False, type(value.__self__))
+    return Partial(made, (owner,), {})

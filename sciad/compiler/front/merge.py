@@ -19,6 +19,7 @@ from sciad.compiler.front.precision import refuse
 from sciad.compiler.front.values import (
     Abstract,
     Cells,
+    Choice,
     ComplexOf,
     ListOf,
     Memory,
@@ -133,6 +134,8 @@ def layout(value: Abstract, env: Environment) -> object:
         return ("list", tuple(layout(env[(value.cells, k)], env) for k in _range(value)))
     if isinstance(value, Object):
         return ("object", _identity(value))
+    if isinstance(value, Choice):
+        return ("choice", tuple(layout(f, env) for f in value.functions))
     if isinstance(value, Memory):
         return ("memory", id(value.buffer), len(value.shape), value.is_list)
     return ("other", id(value))
@@ -157,6 +160,8 @@ def leaves(low: Lowering, value: Abstract, env: Environment) -> list[Operand]:
     if isinstance(value, ListOf):
         items = [env[(value.cells, k)] for k in _range(value)]
         return [leaf for item in items for leaf in leaves(low, item, env)]
+    if isinstance(value, Choice):
+        return [value.number]
     if isinstance(value, Memory):
         return [value.offset, *value.shape, *value.strides]
     return []
@@ -204,6 +209,8 @@ def rebuild(
         for k in range(cells.size):
             env[(cells, k)] = rebuild(model_env[(model.cells, k)], model_env, scalars, env)
         return ListOf(cells)
+    if isinstance(model, Choice):
+        return replace(model, number=next(scalars))
     if isinstance(model, Memory):
         n = len(model.shape)
         offset, *rest = (next(scalars) for _ in range(1 + 2 * n))

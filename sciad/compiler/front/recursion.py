@@ -17,10 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sciad.compiler.front import language
+from sciad.compiler.front import language, precision
+from sciad.compiler.front.destinations import Destination, is_mark, placed, received, returned
 from sciad.compiler.front.layouts import Layout
 from sciad.compiler.front.merge import is_scalar, leaves, rebuild, storages
 from sciad.compiler.front.merge import layout as shape_of
+from sciad.compiler.front.moving import now
 from sciad.compiler.front.values import (
     Abstract,
     Cells,
@@ -35,6 +37,7 @@ from sciad.compiler.front.values import (
 from sciad.compiler.invoke import Callee, free_values, invokes, reachable, sites, writes
 from sciad.compiler.ir import (
     FLOAT,
+    FLOAT32,
     BufferType,
     Const,
     Function,
@@ -68,6 +71,7 @@ __all__ = [
 
 _MOST_ROUNDS = 8
 _MOST_LAYOUTS = 16
+_COMPLETE = 3  # rounds after which nothing about a body is guessed
 _SHARED = "may be what a recursive function returned"
 
 
@@ -102,6 +106,9 @@ class _Model:
     env: dict
     kinds: list[ScalarType]
     shares: list[int]
+    destinations: list[Destination]  # its arrays
+    ends: list[Operand]  # its numbers
+    origins: list[str]  # whose they are, beside float32
 
 
 @dataclass(eq=False)
@@ -115,6 +122,7 @@ class _Activation:
     layout: Layout  # keeps alive what the key names
     model: _Model | None = None
     used: bool = False
+    rounds: int = 0
 
 
 @dataclass
@@ -147,9 +155,6 @@ def invoke(
 ) -> Abstract:
     """Call a function that calls itself."""
     low.home = low.home or target.filename
-    if low.single:
-        hint = "write it as a loop, or convert to float64 outside of the compiled function"
-        _refuse(target, "there is float32 in the program", hint)
     if any(isinstance(n, ast.Nonlocal) for n in ast.walk(target.tree)):
         low.refuse("a function that calls itself assigns nonlocal names", node, "return them")
     defaults = target.defaults, target.keywords
@@ -213,14 +218,36 @@ def _called(low: Lowering, known: _Activation, layout: Layout, node: ast.AST) ->
     for x in args:
         low.b.fits(x)
     outs = tuple(Value("v", kind) for kind in model.kinds)
-    made = Op("invoke", (*args, *layout.buffers), outs, known.callee, low.b.location)
+    low.b.origin.update(zip(outs, model.origins, strict=False))
+    body = known.callee.function
+    arrays = received(low, model.destinations, layout.scalars, layout.buffers, body)
+    buffers = (*layout.buffers, *(view.buffer for view in arrays))
+    made = Op("invoke", (*args, *buffers), outs, known.callee, low.b.location)
     low.b.region.nodes.append(made)
+    low.b.written += _written(low, known, layout)
     for k in model.shares:
         layout.cells[k].frozen = layout.cells[k].frozen or _SHARED
-    result = rebuild(model.value, model.env, iter(outs), low.env)
+    result = placed(rebuild(model.value, model.env, iter(outs), low.env), arrays)
     for cells in storages(result, low.env):
         cells.frozen = _SHARED
     return result
+
+
+def _written(low: Lowering, known: _Activation, layout: Layout) -> list[Value]:
+    """List buffers that a call may write to, for all that is known yet.
+
+    What a function does after it has called itself is known from its second round on.
+    """
+    active = low.calls.active
+    inner = [known.callee, *reachable(known.callee.function)]
+    outer = active[:-1] if active and active[-1].callee in inner else active
+    if any(other.callee in inner for other in outer):
+        return list(layout.buffers)
+    made: Any = low.b.region.nodes[-1]
+    found = [made.args[k] for k in writes(known.callee)]
+    for callee in inner:
+        callee.written = None
+    return [buffer for buffer in layout.buffers if buffer in found]
 
 
 # -- bodies --------------------------------------------------------------------------------------
@@ -239,6 +266,7 @@ def _outline(low: Lowering, target: Target, made: _Activation) -> None:
         for _ in range(_MOST_ROUNDS):
             low.calls.known = dict(known)
             made.used = False
+            made.rounds += 1
             if _settled(low, target, made):
                 break
         else:
@@ -268,6 +296,9 @@ def _settled(low: Lowering, target: Target, made: _Activation) -> bool:
     low.env, low.dead, low.site_prefix = dict(env), False, ()
     low.frames = list(frames)
     arguments, params, cells = made.layout.formals(made.constants)
+    numbers = iter(params)
+    scalars = [next(numbers) if c is None else c for c in made.constants]
+    since = now()
     low.calls.foreign = Cells(0, None).serial
     site = ("callee", target.filename, target.tree.lineno, target.tree.col_offset)
     model = None
@@ -275,7 +306,12 @@ def _settled(low: Lowering, target: Target, made: _Activation) -> bool:
         with low.b.inside(Region()) as region:
             value = low.run(target, arguments, site)
             if not low.dead:
-                model = _model(low, target, value, cells, made.model)
+                known = None if made.model is None else made.model.destinations
+                here = Location(target.filename, target.tree.lineno)
+                found = returned(low, value, scalars, known, since, here)
+                value, places, buffers = found or (value, [], [])
+                params += buffers
+                model = _model(low, target, value, cells, made.model, places)
                 ends = leaves(low, value, low.env)
                 region.results = tuple(map(low.b.cast, ends, model.kinds))
     finally:
@@ -286,28 +322,69 @@ def _settled(low: Lowering, target: Target, made: _Activation) -> bool:
     before, made.model = made.model, model
     if model is None or not made.used:
         return True
-    return before is not None and (before.kinds, before.shares) == (model.kinds, model.shares)
+    if low.b.frozen and made.rounds < _COMPLETE:
+        return False  # what calls write to has to be known
+    parts = lambda m: (m.kinds, m.shares, m.destinations, m.origins)
+    return before is not None and parts(before) == parts(model)
 
 
 def _model(
-    low: Lowering, target: Target, value: Abstract, cells: list[Cells], old: _Model | None
+    low: Lowering,
+    target: Target,
+    value: Abstract,
+    cells: list[Cells],
+    old: _Model | None,
+    places: list[Destination],
 ) -> _Model:
     """Describe what a body returns, joined with what was assumed."""
     _returnable(low, target, value)
-    kinds = [x.type for x in leaves(low, value, low.env)]
+    ends = leaves(low, value, low.env)
+    kinds = [x.type for x in ends]
+    origins = [precision.origin_of(low.b, x) for x in ends] if low.single else []
     held = storages(value, low.env)
     for storage in held:
         if storage.serial < low.calls.foreign:
             storage.frozen = storage.frozen or _SHARED
     shares = [k for k, c in enumerate(cells) if held and c.frozen is not None]
+    if not all(place.fresh for place in places):
+        shares = list(range(len(cells)))
     if old is not None and isinstance(value, ComplexOf) and is_scalar(old.value):
         old = None  # complex in the end
     if old is not None:
         if shape_of(value, low.env) != shape_of(old.value, old.env):
             _refuse(target, "it returns different things", "return values of one structure")
-        kinds = [max(pair, key=lambda k: k.rank) for pair in zip(kinds, old.kinds, strict=True)]
+        kinds = [_common(target, *pair) for pair in zip(ends, old.ends, old.kinds, strict=True)]
+        if low.single:
+            _expect_arrays_of_one_kind(target, value, old.value)
+            pairs = zip(origins, old.origins, strict=True)
+            origins = [a if a == b else precision.UNKNOWN for a, b in pairs]
         shares = sorted({*shares, *old.shares})
-    return _Model(value, low.env, kinds, shares)
+    return _Model(value, low.env, kinds, shares, places, ends, origins)
+
+
+def _common(target: Target, new: Operand, old: Operand, known: ScalarType) -> ScalarType:
+    """Join the type of a result with the one that was assumed.
+
+    A literal, all that the first round may have found, is taken as a float32 where it can be one.
+    """
+    if (new.type is FLOAT32) == (known is FLOAT32):
+        return max(new.type, known, key=lambda kind: kind.rank)
+    if new.type is FLOAT32 and precision.exact(old):
+        return FLOAT32
+    return _refuse(target, _MIXED, "write np.float32(...) on each path")
+
+
+_MIXED = "it returns a float32 on one path and another number elsewhere"
+
+
+def _expect_arrays_of_one_kind(target: Target, new: Abstract, old: Abstract) -> None:
+    if isinstance(new, StaticArray) and isinstance(old, StaticArray):
+        if (new.cells.element is FLOAT32) != (old.cells.element is FLOAT32):
+            _refuse(target, _MIXED, "give the arrays one dtype")
+    elif isinstance(new, TupleOf | Structure) and type(new) is type(old):
+        parts = lambda v: v.items if isinstance(v, TupleOf) else v.items.values()
+        for a, b in zip(parts(new), parts(old), strict=True):
+            _expect_arrays_of_one_kind(target, a, b)
 
 
 def _returnable(low: Lowering, target: Target, value: Abstract) -> None:
@@ -325,13 +402,13 @@ def _returnable(low: Lowering, target: Target, value: Abstract) -> None:
     elif isinstance(value, Memory):
         _refuse(
             target,
-            "it returns an array whose length is not known, or which is large",
+            "it returns an array whose length does not follow from its arguments",
             "write into an array that is given as an argument, or use a loop",
         )
     elif isinstance(value, StaticArray):
-        if value.cells.element is not FLOAT:
+        if value.cells.element not in (FLOAT, FLOAT32):
             _refuse(target, "it returns an array of integers or bools", "multiply it by 1.0")
-    elif not is_scalar(value) and not isinstance(value, Object):
+    elif not is_scalar(value) and not isinstance(value, Object) and not is_mark(value):
         _refuse(target, "it returns something that is not made of numbers", "return numbers")
 
 

@@ -9,6 +9,7 @@ LLVM narrows what stands between two conversions.
 
 from __future__ import annotations
 
+from sciad.compiler.invoke import reachable
 from sciad.compiler.ir import (
     FLOAT,
     FLOAT32,
@@ -30,10 +31,11 @@ _ROUNDED = frozenset(["add", "sub", "mul", "div", "mod", "floordiv", "pow", "cal
 
 
 def rounded(function: Function) -> Function:
-    """Rewrite a program, in place, without FLOAT32."""
-    for param in function.params:
-        _widen(param)
-    _region(function.body)
+    """Rewrite a program, in place, without FLOAT32; its callees, too."""
+    for each in (function, *(callee.function for callee in reachable(function))):
+        for param in each.params:
+            _widen(param)
+        _region(each.body)
     return function
 
 

@@ -146,13 +146,9 @@ def expect_one_kind(low: Lowering, value: Abstract, node: ast.AST) -> None:
 
 
 def expect_followed(low: Lowering, kind: str, args: Sequence[Abstract], node: Any) -> None:
-    """Refuse derivatives inside a program with float32, and Numba's functions of one."""
-    if kind == "elementwise":
-        if any(holds(low, x) for x in args):
-            refuse(low, f"{ast.unparse(node.func)}, which Numba gives types,", node)
-    elif kind != "checkpoint":
-        hint = "do without float32 here, or leave this part outside the compiled function"
-        low.refuse("a derivative inside a compiled function with float32 in it", node, hint)
+    """Refuse functions of Numba's of a float32: it decides the types in them."""
+    if kind == "elementwise" and any(holds(low, x) for x in args):
+        refuse(low, f"{ast.unparse(node.func)}, which Numba gives types,", node)
 
 
 def join_all(columns: Sequence[Sequence[Operand] | None]) -> bool:

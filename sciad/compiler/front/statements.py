@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sciad.compiler.front import language, overloads, precision, recursion, singles
+from sciad.compiler.front import functions, language, overloads, precision, recursion, singles
 from sciad.compiler.front.calls import may_write
 from sciad.compiler.front.expressions import binary, condition
 from sciad.compiler.front.joins import gathered
@@ -252,6 +252,7 @@ def _join(low, key, a, b, sides, outs, env, place) -> Abstract:
     else:
         unset = (False, False)
     live = [not (side.dead or missing) for side, missing in zip(sides, unset, strict=True)]
+    a, b = functions.chosen(a, b)
     a, b = gathered(low, key, (a, b), sides, envs, live, *place)
     if isinstance(a, Missing) and a is not UNSET:
         return a

@@ -21,6 +21,7 @@ __all__ = [
     "Abstract",
     "Cells",
     "CheckpointedRange",
+    "Choice",
     "Closure",
     "ComplexOf",
     "Derivative",
@@ -244,6 +245,14 @@ class Partial:
     target: Abstract
     args: tuple[Abstract, ...]
     named: dict[str, Abstract]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of several functions; which one is known at run time, by its number."""
+
+    number: Operand
+    functions: tuple[Abstract, ...]
 
 
 #: Any of the above, or an operand of the IR. Not spelled out as a union: nearly every use tells the

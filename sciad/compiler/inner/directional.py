@@ -30,7 +30,7 @@ from sciad.compiler.inner.requests import (
     number_of,
     plain,
 )
-from sciad.compiler.ir import FLOAT, const
+from sciad.compiler.ir import FLOAT, FLOAT32, Operand, const
 from sciad.core import transforms
 
 if TYPE_CHECKING:
@@ -194,7 +194,11 @@ def _stop_gradient(low: Lowering, args: Arguments, named: dict, node: ast.Call) 
 def _stopped(low: Lowering, value: Abstract, node: ast.AST) -> Abstract:
     from sciad.compiler.vocabulary import whole
 
-    stop = lambda x: low.b.pure("stop", x) if x.type is FLOAT else x
+    def stop(x: Operand) -> Operand:
+        if x.type is FLOAT32:
+            return low.b.cast(low.b.pure("stop", low.b.cast(x, FLOAT)), FLOAT32)
+        return low.b.pure("stop", x) if x.type is FLOAT else x
+
     if is_scalar(value):
         return stop(value)
     if isinstance(value, StaticArray | Memory | Elements):

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciad.compiler.front import precision, singles
 from sciad.compiler.front.merge import is_scalar
 from sciad.compiler.front.values import (
     Abstract,
     Cells,
     ListOf,
     Memory,
+    Missing,
     StaticArray,
     Structure,
     TupleOf,
 )
-from sciad.compiler.ir import FLOAT, Operand, Value, const
+from sciad.compiler.ir import FLOAT, FLOAT32, BufferType, Const, Operand, ScalarType, Value, const
 from sciad.compiler.vocabulary import arrays
 
 if TYPE_CHECKING:
@@ -30,31 +32,49 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Leaf",
+    "alike",
     "array_of",
     "contiguous",
     "copy_array",
     "each_operand",
     "floats",
     "held",
+    "is_narrow",
+    "narrowed",
+    "raw",
     "replaced",
     "size_of",
     "zero_like",
 ]
 
 _ZERO, _ONE = const(0), const(1)
+#: Types that carry derivatives.
+FLOATS = (FLOAT, FLOAT32)
 #: A number, or an array in memory.
 Leaf = Any
+
+
+def raw(low: Lowering, cells: Cells, k: int) -> Abstract:
+    """Element of a storage, as it was put in: to read it is no operation."""
+    value = low.env.get((cells, k))
+    return low.cell(cells, k) if value is None or isinstance(value, Missing) else value
+
+
+def is_narrow(value: Value) -> bool:
+    """Whether a number or buffer is one of float32."""
+    kind = value.type.element if isinstance(value.type, BufferType) else value.type
+    return kind is FLOAT32
 
 
 def floats(low: Lowering, value: Abstract) -> list[Leaf]:
     """List the floats of a value, and its arrays in memory, in a fixed order."""
     if is_scalar(value):
-        return [value] if value.type is FLOAT else []
+        return [value] if value.type in FLOATS else []
     if isinstance(value, StaticArray):
-        found = [low.cell(value.cells, int(k)) for k in value.index.ravel()]
-        return found if value.cells.element is FLOAT else []
+        found = [raw(low, value.cells, int(k)) for k in value.index.ravel()]
+        return found if value.cells.element in FLOATS else []
     if isinstance(value, Memory):
-        return [value] if value.buffer.type.element is FLOAT else []
+        return [value] if value.buffer.type.element in FLOATS else []
     return [leaf for item in _items(low, value) for leaf in floats(low, item)]
 
 
@@ -64,7 +84,7 @@ def _items(low: Lowering, value: Abstract) -> list[Abstract]:
     if isinstance(value, Structure):
         return list(value.items.values())
     if isinstance(value, ListOf):
-        return [low.cell(value.cells, k) for k in range(value.cells.size)]
+        return [raw(low, value.cells, k) for k in range(value.cells.size)]
     return []
 
 
@@ -88,20 +108,48 @@ def replaced(
     if not floats(low, value):
         return value if isinstance(value, StaticArray) and not value.index.size else other(value)
     if isinstance(value, StaticArray):
-        return array_of(low, [next(leaves) for _ in range(value.index.size)], value.shape, node)
-    return next(leaves)
+        items = [next(leaves) for _ in range(value.index.size)]
+        return array_of(low, items, value.shape, node, value.cells.element)
+    return alike(low, next(leaves), value)
+
+
+def alike(low: Lowering, leaf: Leaf, like: Leaf) -> Leaf:
+    """Give a number or array in memory the type of another one."""
+    if isinstance(leaf, Memory):
+        return narrowed(low, leaf) if is_narrow(like.buffer) else leaf
+    if is_narrow(like):
+        return narrowed(low, leaf)
+    if low.single and isinstance(like, Const | Value):
+        return singles.mark(low, leaf, precision.origin_of(low.b, like))
+    return leaf
+
+
+def narrowed(low: Lowering, value: Leaf) -> Leaf:
+    """Round a number, or a copy of an array in memory, to float32."""
+    if not isinstance(value, Memory):
+        return low.b.cast(value, FLOAT32)
+    if is_narrow(value.buffer):
+        return value
+    buffer = low.b.alloc(size_of(low, value), "empty", value.buffer.name, FLOAT32)
+    made = contiguous(low, buffer, value)
+    copy_array(low, value, made)
+    return made
 
 
 def array_of(
-    low: Lowering, items: list[Operand], shape: tuple[int, ...], node: ast.AST
+    low: Lowering,
+    items: list[Operand],
+    shape: tuple[int, ...],
+    node: ast.AST,
+    kind: ScalarType = FLOAT,
 ) -> StaticArray | Memory:
     """Make a new array of some numbers."""
-    made = arrays.allocate(low, tuple(const(n) for n in shape), "empty", node)
+    made = arrays.allocate(low, tuple(const(n) for n in shape), "empty", node, element=kind)
     if isinstance(made, StaticArray):
-        arrays.fill_cells(low, made.cells, [low.b.cast(x, FLOAT) for x in items])
+        arrays.fill_cells(low, made.cells, [low.b.cast(x, kind) for x in items])
     else:
         for k, x in enumerate(items):
-            low.b.effect("store", made.buffer, const(k), low.b.cast(x, FLOAT))
+            low.b.effect("store", made.buffer, const(k), low.b.cast(x, kind))
     return made
 
 
@@ -146,7 +194,7 @@ def each_operand(low: Lowering, value: Abstract, change: Callable[[Operand], Ope
     cells.frozen = "was made inside a differentiated function"
     cells.element = value.cells.element
     for k, place in enumerate(places):
-        low.env[(cells, k)] = again(low.cell(value.cells, place))
+        low.env[(cells, k)] = again(raw(low, value.cells, place))
     if isinstance(value, ListOf):
         return ListOf(cells)
     return StaticArray(cells, np.arange(len(places)).reshape(value.shape))

@@ -23,16 +23,16 @@ from sciad.compiler.front.values import (
     Structure,
     TupleOf,
 )
-from sciad.compiler.inner.leafwise import array_of, contiguous, floats, size_of, zero_like
+from sciad.compiler.inner.leafwise import array_of, contiguous, floats, narrowed, size_of, zero_like
 from sciad.compiler.inner.regions import Inner
-from sciad.compiler.ir import FLOAT, Const, Operand, const
+from sciad.compiler.ir import FLOAT, FLOAT32, Const, Operand, const
 from sciad.compiler.vocabulary import arrays
 from sciad.core.errors import CompileError
 
 if TYPE_CHECKING:
     from sciad.compiler.front.lower import Lowering
 
-__all__ = ["hessian", "jacobian", "laid_array"]
+__all__ = ["hessian", "jacobian", "laid_array", "typed"]
 
 _MOST_DIRECTIONS = 8
 _MOST_CURVED = 5
@@ -44,6 +44,8 @@ def jacobian(inner: Inner, mode: str) -> Abstract:
     _argument(inner)
     if mode not in ("auto", "forward", "reverse"):
         inner.low.refuse(f"sciad.jacobian: mode {mode!r}", inner.node, "forward or reverse")
+    if inner.low.forwards:
+        mode = "forward"
     n, m = len(inner.params), len(inner.outputs)
     if inner.scalars and m == 1 and n > 1 and mode != "forward":
         columns = [[x] for x in inner.pulled([const(1.0)])]
@@ -72,6 +74,26 @@ def hessian(inner: Inner) -> Abstract:
 
     arrays.counted(low, size, row, "k")
     return _seen(low, made, (*shape, *shape))
+
+
+def typed(inner: Inner, found: Abstract) -> Abstract:
+    """Give a matrix the type of float32 if argument and results have it."""
+    kinds = inner.kinds
+    if len(kinds) > 1:
+        inner.low.refuse(
+            f"sciad.{inner.what} where float32 and float64 meet",
+            inner.node,
+            "convert the argument or the result, so that both have one type",
+        )
+    if kinds != {FLOAT32}:
+        return found
+    return _regrouped(inner.low, found, lambda value: _narrow(inner, value))
+
+
+def _narrow(inner: Inner, value: Abstract) -> Abstract:
+    if isinstance(value, StaticArray):
+        return array_of(inner.low, floats(inner.low, value), value.shape, inner.node, FLOAT32)
+    return narrowed(inner.low, value) if is_scalar(value) or isinstance(value, Memory) else value
 
 
 # -- the argument --------------------------------------------------------------------------------
@@ -183,7 +205,7 @@ def _by_loops(inner: Inner, mode: str) -> Abstract:
     """Blocks of a Jacobian in memory, filled column by column or row by row."""
     low = inner.low
     inner.written_once()
-    shapes = [inner.result(x) for x in inner.shapes]
+    shapes = [inner.place(x) for x in inner.shapes]
     n, starts, m = _count(low, inner), [], const(0)
     for leaf in shapes:
         starts.append(m)
@@ -214,7 +236,7 @@ def _by_loops(inner: Inner, mode: str) -> Abstract:
         if not mine:
             return Object(None)
         start, *_ = [next(places) for _ in mine]
-        shape = (*(inner.result(x) for x in _shape(value)), *columns)
+        shape = (*(inner.place(x) for x in _shape(value)), *columns)
         place = low.b.mul(start, n)
         if not shape:
             return low.b.load(made, place)

@@ -136,6 +136,7 @@ def _jacobian(low, inner: Inner, single: bool, aux: bool, options: dict) -> Abst
     if not single:
         _one_argument(inner)
     found = matrices.jacobian(inner, {"fwd": "forward", "rev": "reverse"}.get(mode, mode))
+    found = matrices.typed(inner, found)
     return TupleOf((found, inner.result(inner.extra))) if aux else found
 
 
@@ -143,7 +144,7 @@ def _hessian(low, inner: Inner, single: bool, aux: bool, options: dict) -> Abstr
     number_of(inner)
     if not single:
         _one_argument(inner)
-    found = matrices.hessian(inner)
+    found = matrices.typed(inner, matrices.hessian(inner))
     return TupleOf((found, inner.result(inner.extra))) if aux else found
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sciad.compiler.front.merge import is_scalar
+from sciad.compiler.front.precision import origin_of
 from sciad.compiler.front.values import (
     Abstract,
     Memory,
@@ -19,6 +20,8 @@ from sciad.compiler.front.values import (
     StaticArray,
     TupleOf,
 )
+from sciad.compiler.inner.callees import with_own_callees, written_by_callees
+from sciad.compiler.inner.forwards import curved_forwards, pulled_forwards
 from sciad.compiler.inner.leafwise import (
     Leaf,
     contiguous,
@@ -30,6 +33,7 @@ from sciad.compiler.inner.leafwise import (
     size_of,
     zero_like,
 )
+from sciad.compiler.inner.narrow import Narrow
 from sciad.compiler.ir import (
     FLOAT,
     BufferType,
@@ -83,6 +87,7 @@ class Inner:
     def __init__(self, low, function, args, named, moving, has_aux, what, node) -> None:
         self.low, self.node, self.what = low, node, what
         self.moving = [args[k] for k in moving]
+        self.narrow = Narrow()
         self.params: list[Value] = []
         self.actual: list[Leaf] = []
         self.written = False  # whether the function itself has been written into the caller
@@ -116,6 +121,7 @@ class Inner:
 
     def parameter(self, value: Abstract, leaves: list[Leaf]) -> Abstract:
         """Exchange the floats and arrays of an argument for parameters of the inner program."""
+        low = self.low
         if not leaves and not isinstance(value, StaticArray):
             from sciad.compiler.front.lower import describe
 
@@ -129,11 +135,12 @@ class Inner:
         made: list[Leaf] = []
         for leaf in leaves:
             if isinstance(leaf, Memory):
-                param = Value("x", BufferType(FLOAT))
+                param = Value("x", leaf.buffer.type)
                 view = contiguous(self.low, param, leaf)
                 made.append(Memory(param, _ZERO, view.shape, view.strides, False, leaf.is_list))
             else:
-                param = Value(leaf.name if isinstance(leaf, Value) else "x", FLOAT)
+                param = Value(leaf.name if isinstance(leaf, Value) else "x", leaf.type)
+                low.b.origin[param] = origin_of(low.b, leaf)
                 made.append(param)
             self.params.append(param)
             self.actual.append(leaf)
@@ -151,12 +158,16 @@ class Inner:
 
     def unwritten(self, before: dict, region: Region) -> None:
         """Refuse functions that write to what they did not make."""
-        made = {v for n in walk(region) if isinstance(n, Op) and n.code == "alloc" for v in n.outs}
         stores = [
             n for n in walk(region) if isinstance(n, Op) and n.code in ("store", "accum", "linalg")
         ]
         changed = any(self.low.env.get(key) is not value for key, value in before.items())
-        if changed or any(n.args[0] not in made for n in stores):
+        self.expect_own([n.args[0] for n in stores], region, changed)
+
+    def expect_own(self, written: list[Operand], region: Region, changed: bool = False) -> None:
+        """Refuse writes to buffers that were not made in a region."""
+        made = {v for n in walk(region) if isinstance(n, Op) and n.code == "alloc" for v in n.outs}
+        if changed or not made.issuperset(written):
             self.low.refuse(
                 f"a function that is differentiated here ({self.what}) writes to an array or list "
                 "that it did not make",
@@ -185,6 +196,9 @@ class Inner:
         """Make the region a program whose further parameters are what it mentions."""
         low = self.low
         region.results = (*outputs, *self.known)
+        whole = Function("inner", tuple(self.params), region)
+        with_own_callees(low, whole, self.what, self.node)
+        self.expect_own(written_by_callees(whole), region)
         inside = {v for n in walk(region) for v in defined(n)}
         for n in walk(region):
             inside.update((n.index, *n.params) if isinstance(n, Loop) else ())
@@ -192,7 +206,9 @@ class Inner:
         own = {*inside, *self.params}
         free = [o for o in dict.fromkeys(mentioned) if isinstance(o, Value) and o not in own]
         low.rules.update(_elementwise(region))
-        program = simplify(Function("inner", (*self.params, *free), region))
+        whole = Function("inner", (*self.params, *free), region)
+        self.kinds = {_kind(x) for x in (*self.params, *outputs)}
+        program = simplify(self.narrow.begin(low, whole, free) if low.single else whole)
         self.outputs = program.results[: len(outputs)]
         self.known = dict(zip(self.known, program.results[len(outputs) :], strict=True))
         low.rules.update(_elementwise(program.body))
@@ -210,10 +226,20 @@ class Inner:
         program = self.program
         self.program = Function("inner", program.params, Region(list(program.body.nodes)))
         self.program.body.results = program.results
-        reads = {n.args[0] for n in walk(program.body) if isinstance(n, Op) and n.code == "load"}
-        self.lasting = reads & set(program.params) <= {*self.params, *self.low.inputs}
+        ops = [n for n in walk(program.body) if isinstance(n, Op)]
+        reads = {n.args[0] for n in ops if n.code == "load"}
+        given = {a for n in ops if n.code in ("invoke", "linalg") for a in n.args}
+        reads |= {a for a in given if isinstance(a.type, BufferType)}
+        reads = {self.narrow.given.get(buffer, buffer) for buffer in reads}
+        parameters = {self.narrow.given.get(p, p) for p in program.params}
+        self.lasting = reads & parameters <= {*self.params, *self.low.inputs}
         self.write(program)
         self.written = True
+
+    def settle(self) -> None:
+        """Write the function itself if that has not been done."""
+        if not self.written:
+            self.written_once()
 
     def prepared(self, made: Function) -> Function:
         """Give a derivative that is not the only one values of its own."""
@@ -245,6 +271,8 @@ class Inner:
 
     def pulled(self, cotangents: list[Leaf]) -> list[Leaf]:
         """Cotangents of the parameters from those of the outputs."""
+        if self.low.forwards:
+            return pulled_forwards(self, cotangents)
         made = self.prepared(adjoint(self.program, self.params))
         seeds, bars, _ = self.packed(made, cotangents)
         sums = self.sums(bars)
@@ -256,6 +284,8 @@ class Inner:
 
         `given` says that the directions do not depend on the caller's inputs.
         """
+        if self.low.forwards:
+            return curved_forwards(self, directions, given)
         reverse = adjoint(self.program, self.params)
         moved = [*self.params, *reverse.params[len(reverse.params) - len(self.params) :]]
         made = self.prepared(bundle(reverse, moved, len(directions), given))
@@ -317,7 +347,7 @@ class Inner:
 
     def like_outputs(self, leaves: list[Leaf]) -> list[Leaf]:
         """Give buffers among leaves the shapes of the outputs."""
-        shapes = [self.result(x) for x in self.shapes]
+        shapes = [self.place(x) for x in self.shapes]
         return [self.view(x, like) for x, like in zip(leaves, shapes, strict=True)]
 
     # -- writing into the caller -----------------------------------------------------------------
@@ -346,6 +376,7 @@ class Inner:
             made.body.results = (*made.results, *self.known.values())
             self.define(zip(self.params, self.actual, strict=True))
         made = simplify(made)
+        self.narrow.end(made)
         low.rules.update(_elementwise(made.body))
         for node in made.body.nodes:
             if isinstance(node, Op) and node.code == "load" and node.args[0] in seeds:
@@ -372,8 +403,17 @@ class Inner:
 
     def result(self, value: Abstract) -> Abstract:
         """Make a value of the inner function one of the caller, once a program is written."""
+        found = self.place(value)
+        return self.narrow.typed(self.low, found, value) if self.low.single else found
+
+    def place(self, value: Abstract) -> Abstract:
+        """Give what `result` does, types aside: what it returns is only looked at."""
         change = lambda x: x if isinstance(x, Const) else self.known.get(x, x)
         return each_operand(self.low, value, change)
+
+
+def _kind(operand: Operand) -> Any:
+    return operand.type.element if isinstance(operand.type, BufferType) else operand.type
 
 
 def _elementwise(region: Region) -> set[Any]:

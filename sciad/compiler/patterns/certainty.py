@@ -8,8 +8,10 @@ a loop whose end is not known.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NoReturn
 
+from sciad.compiler.invoke import Callee, reachable, uses_tape, writes
 from sciad.compiler.ir import (
     FLOAT,
     BufferType,
@@ -34,7 +36,7 @@ _STRAIGHT = frozenset(
     [
         *("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "lt", "le", "gt", "ge"),
         *("eq", "ne", "and", "or", "not", "float", "int", "single", "select", "call"),
-        *("alloc", "load", "store", "accum", "check", "push", "pop"),
+        *("alloc", "load", "store", "accum", "check", "push", "pop", "table", "linalg", "invoke"),
     ]
 )
 
@@ -52,6 +54,8 @@ class Certainty:
         Float buffers that are written at an unknown index.
     loose : set
         Slots of the tape whose frames do not come back one by one.
+    opaque : set of Callee
+        Functions that are called where a float decides whether they are.
     """
 
     def __init__(self, function: Function):
@@ -61,18 +65,29 @@ class Certainty:
         self.vague: set[Value] = set()
         self.loose: set[object] = set()
         self.slots: dict[object, set[int]] = {}
-        for value in function.params:
-            self.context[value] = ()
+        self.opaque: set[Callee] = set()
+        self.function = function
+        self.callees = reachable(function)
+        for each in (function, *(c.function for c in self.callees)):
+            self.context.update(dict.fromkeys(each.params, ()))
         while True:
             before = self.size()
-            self.region(function.body, ())
+            for each in self.bodies():
+                self.region(each.body, ())
             if before == self.size():
                 break
 
     def size(self) -> tuple[int, ...]:
         """Grow until nothing grows: all of these only do."""
         slots = sum(map(len, self.slots.values()))
-        return len(self.unknown), len(self.vague), len(self.loose), slots, self.leaving
+        found: tuple[Collection[object], ...]
+        found = (self.unknown, self.vague, self.loose, self.opaque)
+        return *(len(members) for members in found), slots, self.leaving
+
+    def bodies(self) -> list[Function]:
+        """List the program and the functions in it that can be followed call by call."""
+        followed = [c.function for c in self.callees if c not in self.opaque]
+        return [self.function, *followed]
 
     def known(self, operand: Operand) -> bool:
         """Whether an integer or bool is known at the call."""
@@ -136,6 +151,39 @@ class Certainty:
             self.doubt(buffer)
 
     _accum = _store
+
+    def _linalg(self, node: Op, context: Context) -> None:
+        buffer, _, *sizes = node.args
+        if not all(map(self.known, sizes)):
+            self.vague.add(buffer)
+        self.doubt(*node.outs)
+
+    def _invoke(self, node: Op, context: Context) -> None:
+        if context:
+            self.opaque.add(node.attr)
+        if node.attr in self.opaque:
+            self.sealed(node)
+            return
+        callee = node.attr.function
+        for arg, param in zip(node.args, callee.params, strict=True):
+            if not self.known(arg):
+                self.unknown.add(param)
+            if {arg, param} & self.vague:
+                self.vague |= {arg, param}
+            if isinstance(param.type, BufferType) and param in self.unknown:
+                self.unknown.add(arg)
+        for out, result in zip(node.outs, callee.results, strict=True):
+            if not self.known(result):
+                self.doubt(out)
+
+    def sealed(self, node: Op) -> None:
+        """Take all that a call gives as unknown."""
+        if uses_tape(node.attr.function):
+            refuse_node(node, "a derivative of recursion that a float decides")
+        self.doubt(*node.outs)
+        written = [node.args[k] for k in writes(node.attr)]
+        self.vague.update(written)
+        self.doubt(*written)
 
     def maybe(self, buffer: Value, context: Context) -> bool:
         """Whether a write in a context may not happen although the buffer is there."""

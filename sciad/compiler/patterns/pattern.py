@@ -50,7 +50,8 @@ def hessian_pattern(made: Call, moved: list[int]) -> Any:
     blocks = []
     for seeds in _seeds(made, moved):
         arguments = _arguments(made, seeds)
-        bars = [[0] * len(part) for part in (arguments[0], *arguments[2:])]
+        last = len(arguments) - len(made.tables)
+        bars = [[0] * len(part) for part in (arguments[0], *arguments[2:last])]
         run(*arguments, [0, 0], *bars)
         blocks.append(_leaf_rows(made, moved, bars))
     found = _matrix(blocks, _width(made, moved))
@@ -89,7 +90,8 @@ def _arguments(made: Call, seeds: dict[int, list[int]]) -> list[list[int]]:
             arrays.append([*sets, 0])
         else:
             floats += sets
-    return [[*floats, 0], [*made.integers.tolist(), 0], *arrays]
+    tables = [[*table.tolist(), 0] for table in made.tables]
+    return [[*floats, 0], [*made.integers.tolist(), 0], *arrays, *tables]
 
 
 def _elements(buffer: list[int]) -> list[int]:

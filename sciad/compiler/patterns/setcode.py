@@ -10,11 +10,13 @@ of the buffer's list).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any
 
+from sciad.compiler.invoke import Callee, reachable, writes
 from sciad.compiler.ir import (
     FLOAT,
     INT,
@@ -27,7 +29,6 @@ from sciad.compiler.ir import (
     Operand,
     Region,
     Value,
-    operands,
     walk,
 )
 from sciad.compiler.passes.analysis import reads_of, varied
@@ -37,6 +38,7 @@ from sciad.core.rules import Elementwise, Nondifferentiable
 
 __all__ = ["Left", "set_program"]
 
+_DEEPEST = 4000  # calls inside each other
 _INFIX = {
     "add": "+",
     "sub": "-",
@@ -78,17 +80,46 @@ def set_program(function: Function, active: Iterable[Value]) -> Callable[..., tu
         list.
     """
     source = _SetCode(function, active).run()
-    namespace: dict[str, Any] = {"Left": Left, "union": _union}
+    namespace: dict[str, Any] = {"Left": Left, "union": _union, "spread": _spread}
     exec(compile(source, f"<sets of {function.name}>", "exec"), namespace)
-    return namespace["sets"]
+    return namespace["sets"] if not reachable(function) else _deep(namespace["sets"])
+
+
+def _deep(run: Callable[..., tuple]) -> Callable[..., tuple]:
+    """Let a function call itself as often as compiled code may."""
+
+    def deeper(*args: list) -> tuple:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, _DEEPEST))
+        try:
+            return run(*args)
+        finally:
+            sys.setrecursionlimit(limit)
+
+    return deeper
 
 
 def _union(sets: list[int]) -> int:
     return reduce(or_, sets, 0)
 
 
+def _spread(x: list[int], every: int, n: int, m: int) -> int:
+    """Let the columns of a matrix depend on themselves and on `every`; counts what grew."""
+    grown = 0
+    for j in range(m):
+        whole = _union(x[j : n * m : m]) | x[-1] | every
+        for k in range(j, n * m, m):
+            grown += x[k] != whole
+            x[k] = whole
+    return grown
+
+
 def _is_set(operand: Operand) -> bool:
     return operand.type is FLOAT
+
+
+def _holds_sets(buffer: Any) -> bool:
+    return buffer.type.element is FLOAT
 
 
 class _SetCode:
@@ -99,26 +130,43 @@ class _SetCode:
         self.alias: dict[Value, str] = {}
         self.lines: list[str] = []
         self.indent = 1
-        self.used = {o for n in walk(function.body) for o in operands(n) if isinstance(o, Value)}
 
     def run(self) -> str:
-        params = ", ".join(self.name(p) for p in self.function.params)
         self.line("changes = 0")
+        shared = ["changes"]
         for slot, count in self.frames().items():
             number = self.slot(slot)
             if slot in self.certain.loose:
-                for k in range(count):
-                    self.line(f"{number}_{k} = 0")
+                shared += [f"{number}_{k}" for k in range(count)]
             else:
                 self.line(f"{number} = []")
-        self.region(self.function.body)
-        results = [self.text(r) if self.is_known(r) else "None" for r in self.function.results]
+        for name in shared[1:]:
+            self.line(f"{name} = 0")
+        for callee in self.certain.callees:
+            if callee not in self.certain.opaque:
+                self.block(self.head(callee), partial(self.inner, callee.function, shared))
+        self.body(self.function)
+        return "\n".join([f"def sets({self.params(self.function)}):", *self.lines, ""])
+
+    def params(self, function: Function) -> str:
+        return ", ".join(self.name(p) for p in function.params)
+
+    def head(self, callee: Callee) -> str:
+        return f"def call{id(callee)}({self.params(callee.function)}):"
+
+    def inner(self, function: Function, shared: list[str]) -> None:
+        """Write a function that the program calls."""
+        self.line(f"nonlocal {', '.join(shared)}")
+        self.body(function)
+
+    def body(self, function: Function) -> None:
+        self.region(function.body)
+        results = [self.text(r) if self.is_known(r) else "None" for r in function.results]
         self.line(f"return ({''.join(r + ', ' for r in results)})")
-        return "\n".join([f"def sets({params}):", *self.lines, ""])
 
     def frames(self) -> dict[Any, int]:
-        pushes = [n for n in walk(self.function.body) if isinstance(n, Op) and n.code == "push"]
-        return {n.attr: len(n.args) for n in pushes}
+        ops = [n for f in self.certain.bodies() for n in walk(f.body) if isinstance(n, Op)]
+        return {n.attr: len(n.args) for n in ops if n.code == "push"}
 
     def slot(self, attr: Any) -> str:
         return "tape" + "".join(c if c.isalnum() else "_" for c in repr(attr))
@@ -414,6 +462,56 @@ class _SetCode:
     def _check(self, node: Op) -> None:
         if self.certain.known(node.args[0]):
             self.block(f"if not ({self.text(node.args[0])}):", lambda: self.line("raise Left"))
+
+    def _table(self, node: Op) -> None:
+        self.line(f"{self.name(node.out)} = {[*node.attr[1], 0]!r}")
+
+    def _linalg(self, node: Op) -> None:
+        """Let a solution depend on the whole matrix and on its own right-hand side."""
+        x, a, *sizes = node.args
+        if not self.follows(x):
+            return
+        every = f"union({self.name(a)})" if self.follows(a) else "0"
+        if x in self.certain.unknown or not all(map(self.certain.known, sizes)):
+            self.add(x, None, f"{every} | union({self.name(x)})", True)
+            return
+        n, m = map(self.text, sizes)
+        shape = {"det": "1, 1", "logdet": "2, 1", "cholesky": f"1, {n} * {n}"}
+        rows = shape.get(str(node.attr), f"{n}, {m}")
+        self.line(f"changes += spread({self.name(x)}, {every}, {rows})")
+
+    # -- calls ---------------------------------------------------------------------------------
+    def _invoke(self, node: Op) -> None:
+        if node.attr in self.certain.opaque:
+            self.sealed(node)
+            return
+        params = node.attr.function.params
+        pairs = zip(node.args, params, strict=True)
+        given = [self.text(a) if self.handed(a, p) else "None" for a, p in pairs]
+        results = f"results{node.location.line if node.location else 0}_{id(node)}"
+        self.line(f"{results} = call{id(node.attr)}({', '.join(given)})")
+        for k, out in enumerate(node.outs):
+            if self.is_known(out) and not self.empty(out):
+                self.line(f"{self.name(out)} = {results}[{k}]")
+
+    def handed(self, arg: Operand, param: Value) -> bool:
+        """Whether an argument has a value in the code."""
+        if isinstance(arg.type, BufferType):
+            return arg.type.element is FLOAT or arg not in self.certain.unknown
+        return self.is_known(param)
+
+    def sealed(self, node: Op) -> None:
+        """Let all that a call gives depend on all that it gets."""
+        buffers = [a for a in node.args if isinstance(a.type, BufferType)]
+        sets = [f"union({self.text(b)})" for b in buffers if _holds_sets(b) and self.follows(b)]
+        every = f"every{id(node)}"
+        self.line(f"{every} = {' | '.join([self.joined(node.args), *sets])}")
+        for out in node.outs:
+            if _is_set(out) and not self.empty(out):
+                self.line(f"{self.name(out)} = {every}")
+        for k in writes(node.attr):
+            if _holds_sets(node.args[k]) and self.follows(node.args[k]):
+                self.add(node.args[k], None, every, True)
 
     # -- tape ----------------------------------------------------------------------------------
     def _push(self, node: Op) -> None:

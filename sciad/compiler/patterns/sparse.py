@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from sciad.compiler.direct import has_rule
 from sciad.compiler.jit import JitFunction, jit
-from sciad.compiler.nodes import Call, _tangent_part, split_of
+from sciad.compiler.nodes import Call, Split, _tangent_part, split_of
 from sciad.compiler.patterns.colouring import column_colours, star_colours
 from sciad.compiler.patterns.pattern import hessian_pattern, jacobian_pattern
 from sciad.compiler.patterns.setcode import Left
@@ -70,7 +71,6 @@ class _Point:
                 where=user_location(),
                 hint=_DENSE,
             )
-        _expect_double(program, function)
         self.call = Call(program, leaves, integers)
         self.program = program
         self.single = isinstance(argnums, int | np.integer)
@@ -97,7 +97,7 @@ class _Point:
     def jvp(self, v: np.ndarray) -> np.ndarray:
         """Differentiate all results along a vector."""
         raw = self.call.run("jvp", *self.call.duals(self.directions(v)))
-        found = _tangent_part(split_of(self.program), raw)
+        found = _tangent_part(self.exact, raw)
         parts = found if isinstance(found, tuple) else (found,)
         return np.concatenate([np.zeros(0), *(np.ravel(part) for part in parts)])
 
@@ -105,7 +105,7 @@ class _Point:
         """Pull a vector of the results' length back."""
         bars = self.call.empty()
         self.call.run("vjp", *self.cotangents(w), *bars)
-        return self.gathered(self.call.split(bars))
+        return self.gathered(self.call.split(bars, exact=True))
 
     def cotangents(self, w: np.ndarray) -> list[np.ndarray]:
         """Lay a vector over the float results."""
@@ -113,6 +113,20 @@ class _Point:
         pieces = np.split(w, np.cumsum(sizes)[:-1])
         shaped = [p.reshape(shape) for p, shape in zip(pieces, self.outputs, strict=True)]
         return split_of(self.program).packed(shaped)
+
+    @functools.cached_property
+    def exact(self) -> Split:
+        """How results lie, as what derivatives are computed in: float64."""
+        kinds = split_of(self.program).kinds
+        return Split(("tuple", [k[:-1] if k[-1] == "float32" else k for k in kinds]))
+
+    @functools.cached_property
+    def dtype(self) -> Any:
+        """Type of a derivative: float32 if all that goes in and comes out is."""
+        kinds = split_of(self.program).kinds
+        floats = [k[-1] for k in kinds if k[-1] not in ("int64", "bool")]
+        single = all(self.program.leaves[k].kind == "float32" for k in self.moved)
+        return np.float32 if single and set(floats) <= {"float32"} else np.float64
 
     @functools.cached_property
     def outputs(self) -> list[tuple[int, ...]]:
@@ -127,7 +141,7 @@ class _Point:
         changes = call.empty()
         given = (np.ones(1), *call.empty(), *call.duals(self.directions(v)), np.zeros(1))
         call.run("hvp", *given, *changes)
-        return self.gathered(call.split(changes))
+        return self.gathered(call.split(changes, exact=True))
 
 
 def _compiled(function: JitFunction, args: tuple, kwargs: dict) -> tuple[Program, list, list]:
@@ -139,17 +153,6 @@ def _compiled(function: JitFunction, args: tuple, kwargs: dict) -> tuple[Program
             where=error.where,
             hint=_DENSE if error.hint is None else f"{error.hint}; or {_DENSE}",
         ) from error
-
-
-def _expect_double(program: Program, function: JitFunction) -> None:
-    """Refuse float32: beside its rounding, a wrong pattern could not be seen."""
-    given = any(leaf.kind == "float32" for leaf in program.leaves)
-    if given or any(kind[-1] == "float32" for kind in split_of(program).kinds):
-        raise InputError(
-            f"the sparse derivative of {function.__qualname__}, which computes with float32",
-            where=user_location(),
-            hint=f"convert what goes in and comes out: x.astype(np.float64); or {_DENSE}",
-        )
 
 
 def _leaves_of(program: Program, number: int, function: JitFunction) -> list[int]:
@@ -177,6 +180,12 @@ _jitted: weakref.WeakKeyDictionary[Any, JitFunction] = weakref.WeakKeyDictionary
 
 def _jit(fun: Callable[..., Any]) -> JitFunction:
     if isinstance(fun, JitFunction):
+        if has_rule(fun):
+            raise CompileError(
+                f"a sparse derivative of {fun.__qualname__}, which has a rule of its own",
+                where=user_location(),
+                hint=_DENSE,
+            )
         return fun
     try:
         if fun not in _jitted:
@@ -187,7 +196,8 @@ def _jit(fun: Callable[..., Any]) -> JitFunction:
 
 
 def _sparsity(point: _Point, what: str, mode: str = "auto") -> Sparsity:
-    sizes = tuple(point.call.shapes), tuple(point.call.integers.tolist())
+    tables = tuple(table.tobytes() for table in point.call.tables)
+    sizes = tuple(point.call.shapes), tuple(point.call.integers.tolist()), tables
     key = (what, mode, tuple(point.moved), sizes)
     known = _known.setdefault(point.program, {})
     if key not in known:
@@ -281,7 +291,7 @@ def sparse_jacobian(
         known = _sparsity(point, "jacobian", mode)
         product = point.vjp if known.mode == "reverse" else point.jvp
         whole = _checked(_evaluated(known, product), point.jvp, name_of(fun))
-        return _columns(point, whole)
+        return _columns(point, whole.astype(point.dtype, copy=False))
 
     return matrix
 
@@ -303,6 +313,7 @@ def sparse_hessian(fun: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..
         _expect_number(point, function)
         known = _sparsity(point, "hessian")
         whole = _checked(_evaluated(known, point.hvp), point.hvp, name_of(fun))
+        whole = whole.astype(point.dtype, copy=False)
         if point.single:
             return whole
         edges = list(itertools.pairwise(point.edges))
@@ -312,7 +323,7 @@ def sparse_hessian(fun: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..
 
 
 def _expect_number(point: _Point, function: JitFunction) -> None:
-    if split_of(point.program).kinds != [("scalar", "float64")]:
+    if split_of(point.program).kinds not in ([("scalar", "float64")], [("scalar", "float32")]):
         raise InputError(
             f"hessian: {function.__qualname__} has to return one real number",
             hint="use sciad.jacobian of its gradient",
