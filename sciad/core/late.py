@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sciad.core.adoption import is_whole
+from sciad.core.adoption import adopt_parts, is_whole
 from sciad.core.buffer import constant
+from sciad.core.reach import BOXES
 from sciad.core.tracer import Array, trace_of
 
 __all__ = ["LATE", "PLAIN_KINDS"]
@@ -95,6 +96,16 @@ def content(made: Any) -> Any:
     return made
 
 
+def given(result: Any) -> Any:
+    """Take what a function of the user's has given, which could reach no traced value.
+
+    Arrays in a container that only the caller holds are boxed, so that they can be written.
+    """
+    if type(result) in PLAIN_KINDS or type(result) in BOXES or sys.getrefcount(result) != 2:
+        return result
+    return adopt_parts(result)
+
+
 def _count(array: Any) -> int:
     return sys.getrefcount(array)
 
@@ -113,6 +124,7 @@ LATE: dict[str, Any] = {
     "__sciad_ready__": ready_box,
     "__sciad_new__": new_box,
     "__sciad_content__": content,
+    "__sciad_given__": given,
     "__sciad_plain__": PLAIN_KINDS,
     "__sciad_ndarray__": np.ndarray,
 }

@@ -15,7 +15,19 @@ from typing import Any
 from sciad.core.readers import FRESH, NUMBER, VIEW
 from sciad.core.readings import Reading, Scope, reading_of
 
-__all__ = ["Lone", "Statement", "escaping", "lone_names", "operands"]
+__all__ = [
+    "Lone",
+    "Place",
+    "Statement",
+    "bound_plainly",
+    "escaping",
+    "is_strange",
+    "lone_names",
+    "look",
+    "operands",
+    "places_in",
+    "written",
+]
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _INSIDE = (*_SCOPES, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -123,7 +135,9 @@ def _others(node: ast.AST, scope: Scope) -> set[str]:
     """Names whose arrays an expression of any form may hand to others."""
     if isinstance(node, ast.expr):
         reading = reading_of(node, scope)
-        if reading is not None:
+        if reading is not None and (scope.only_aliases or not reading.helpers):
+            if scope.only_aliases:
+                return set(reading.regions[-1]) if reading.kind == VIEW else set()
             made = isinstance(node, ast.Call | ast.Compare) or reading.kind == NUMBER
             shown = [] if made else reading.regions[-1]
             return {n for n in reading.names if n in shown or reading.meets(n)}
@@ -176,10 +190,12 @@ def _to_names(target: ast.Tuple, value: ast.Tuple, scope: Scope) -> Statement | 
     made = Reading(FRESH)
     for part in value.elts:
         reading = reading_of(part, scope)
-        if reading is None or (reading.kind == VIEW and not isinstance(part, ast.Constant)):
+        if reading is None or reading.kind == VIEW or reading.given:
             return None
         made.names += [name for name in reading.names if name not in made.names]
         made.functions += reading.functions
+        made.helpers += reading.helpers
+        made.lent |= reading.lent
         made.regions += reading.regions
         made.on_arrays |= reading.on_arrays
     return Statement(made, names)
@@ -202,7 +218,9 @@ def _together(one: Reading, other: Reading) -> Reading:
     names = list(dict.fromkeys((*one.names, *other.names)))
     regions = [*one.regions[:-1], *other.regions]
     functions = [*one.functions, *other.functions]
-    return Reading(FRESH, names, functions, regions, one.on_arrays or other.on_arrays)
+    made = Reading(FRESH, names, functions, regions, one.on_arrays or other.on_arrays)
+    made.helpers, made.lent = [*one.helpers, *other.helpers], one.lent | other.lent
+    return made
 
 
 def _read(target: Any) -> Any:
@@ -254,7 +272,7 @@ _LOOKS: dict[type, Any] = {
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where a statement stands: its list, the place in it, the loop whose body the list is."""
 
     node: ast.stmt
@@ -263,13 +281,13 @@ class _Place:
     repeated: bool
 
 
-def _places(node: Any) -> Iterator[_Place]:
+def places_in(node: Any) -> Iterator[Place]:
     """Give the statements of a function with their places."""
     front: list[tuple[list[ast.stmt], ast.stmt | None, bool]] = [(node.body, None, False)]
     while front:
         block, loop, repeated = front.pop()
         for part in block:
-            yield _Place(part, block, loop, repeated)
+            yield Place(part, block, loop, repeated)
             if isinstance(part, _SCOPES):
                 continue
             inner = repeated or isinstance(part, _LOOPS)
@@ -283,11 +301,11 @@ def _places(node: Any) -> Iterator[_Place]:
 
 def lone_names(node: ast.FunctionDef, scope: Scope) -> Lone | None:
     """Find the lone names of a function that make or slice arrays; None if there are none."""
-    if any(_is_strange(part) for part in ast.walk(node)):
+    if any(is_strange(part) for part in ast.walk(node)):
         return None
-    places = list(_places(node))
+    places = list(places_in(node))
     looks = {id(place.node): look(place.node, scope) for place in places}
-    made = Lone(_bound_plainly(node, scope) & _of_arrays(node, places, looks), looks)
+    made = Lone(bound_plainly(node, scope) & _of_arrays(node, places, looks), looks)
     while made.names:
         before = set(made.names)
         _follow_moves(made, node, places, looks)
@@ -310,13 +328,14 @@ def escaping(here: Statement, node: ast.stmt, names: set[str]) -> set[str]:
     return found
 
 
-def _is_strange(node: ast.AST) -> bool:
+def is_strange(node: ast.AST) -> bool:
+    """Whether something gives, or binds, the names of a function in an unusual way."""
     if isinstance(node, ast.Name):
         return node.id in _SEEING
     return isinstance(node, _STRANGE) or (isinstance(node, ast.Attribute) and node.attr in _FRAMES)
 
 
-def _may_be_boxed(place: _Place, escapes: set[str]) -> bool:
+def _may_be_boxed(place: Place, escapes: set[str]) -> bool:
     """Whether arrays can be boxed before a statement, which comes to them in any case."""
     node = place.node
     if isinstance(node, (ast.AugAssign, ast.Match, ast.Try, ast.Assert, *_LOOPS, *_SCOPES)) or (
@@ -330,7 +349,7 @@ def _may_be_boxed(place: _Place, escapes: set[str]) -> bool:
     return True
 
 
-def _bound_plainly(node: ast.FunctionDef, scope: Scope) -> set[str]:
+def bound_plainly(node: ast.FunctionDef, scope: Scope) -> set[str]:
     """Names that are bound by assignments and loops only, and that no function inside sees."""
     plain = {a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
     inside: set[str] = set()
@@ -358,7 +377,7 @@ def _bound_plainly(node: ast.FunctionDef, scope: Scope) -> set[str]:
     return (plain & scope.own) - strange - inside
 
 
-def _of_arrays(node: ast.AST, places: list[_Place], looks: dict[int, Statement]) -> set[str]:
+def _of_arrays(node: ast.AST, places: list[Place], looks: dict[int, Statement]) -> set[str]:
     """Names that seem to stand for arrays."""
     found = {
         part.value.id
@@ -386,7 +405,7 @@ def _of_arrays(node: ast.AST, places: list[_Place], looks: dict[int, Statement])
 
 
 def _follow_moves(
-    made: Lone, node: ast.AST, places: list[_Place], looks: dict[int, Statement]
+    made: Lone, node: ast.AST, places: list[Place], looks: dict[int, Statement]
 ) -> None:
     """See where arrays get other names; drop those whose arrays would be changed by two names."""
     made.cleared, shared, moved = {}, [], []
@@ -404,11 +423,11 @@ def _follow_moves(
         else:
             shared += pairs
     made.aliases = _groups(shared)
-    seen = {_written(place.node) for place in places}
+    seen = {written(place.node) for place in places}
     for place in places:
         if not isinstance(place.node, ast.Return):  # where the other names are cleared
             seen |= looks[id(place.node)].escapes
-    for target, source in shared:
+    for _, source in shared:
         if not made.aliases[source].isdisjoint(seen):
             made.names.discard(source)
     for target, source in shared + moved:
@@ -425,7 +444,7 @@ def _groups(pairs: list[tuple[str, str]]) -> dict[str, set[str]]:
     return groups
 
 
-def _written(node: ast.stmt) -> str | None:
+def written(node: ast.stmt) -> str | None:
     """Name of an array that a statement writes into."""
     if isinstance(node, ast.AugAssign):
         return _root(node.target)
@@ -436,7 +455,7 @@ def _written(node: ast.stmt) -> str | None:
     return None
 
 
-def _is_over(name: str, place: _Place, node: ast.AST) -> bool:
+def _is_over(name: str, place: Place, node: ast.AST) -> bool:
     """Whether nobody reads a name after a statement in a loop before it is bound again."""
     if place.loop is None:
         return False

@@ -8,6 +8,7 @@ import ast
 import builtins
 import math
 import types
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from sciad.core.readers import CREATORS, FRESH, NUMBER, VIEW, kind_of_call, kind_of_method
 
-__all__ = ["Reading", "Scope", "reading_of"]
+__all__ = ["Reading", "Scope", "reading_of", "scope_of"]
 
 #: Attributes of arrays: tuples and numbers, views.
 _SIZES = frozenset({"shape", "size", "ndim", "dtype"})
@@ -36,10 +37,16 @@ class Scope:
         Names that the function binds.
     outer : mapping
         Values of the names around it, as far as they are known.
+    borrowed : callable
+        Gives the names of the parameters whose arrays a function only reads.
+    only_aliases : bool
+        Arrays that are made of others do not matter, only views and other names of them.
     """
 
     own: frozenset[str]
     outer: Mapping[str, Any]
+    borrowed: Callable[[types.FunctionType], frozenset[str]]
+    only_aliases: bool = False
 
     def value(self, node: ast.expr) -> Any:
         """Value of ``np.linalg.norm`` and its like, found through modules; None for others."""
@@ -64,6 +71,22 @@ class _OtherError(Exception):
     """Something else stands in an expression."""
 
 
+def scope_of(function: types.FunctionType, borrowed: Any, only_aliases: bool = False) -> Scope:
+    """Give what the names of a function stand for now."""
+    code = function.__code__
+    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    around = {name: _content(cell) for name, cell in cells}
+    own = frozenset(code.co_varnames + code.co_cellvars)
+    return Scope(own, ChainMap(around, function.__globals__), borrowed, only_aliases)
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not bound yet
+        return None
+
+
 @dataclass
 class Reading:
     """What was found in an expression.
@@ -80,6 +103,12 @@ class Reading:
         Names that are computed with together: one of them may be kept for the sake of another.
     on_arrays : bool
         Whether it makes an array, or takes slices.
+    helpers : list of (ast.expr, code)
+        Functions of the user's that it calls.
+    lent : set of str
+        Names in the arguments of these.
+    given : bool
+        Whether it is a call of such a function.
     """
 
     kind: str = NUMBER
@@ -87,6 +116,9 @@ class Reading:
     functions: list[tuple[ast.expr, Any]] = field(default_factory=list)
     regions: list[list[str]] = field(default_factory=list)
     on_arrays: bool = False
+    helpers: list[tuple[ast.expr, types.CodeType]] = field(default_factory=list)
+    lent: set[str] = field(default_factory=set)
+    given: bool = False
 
     def meets(self, name: str) -> list[str]:
         """Names that are computed with together with a name."""
@@ -103,6 +135,8 @@ def reading_of(node: ast.expr, scope: Scope) -> Reading | None:
     except _OtherError:
         return None
     reader.made.regions.append(region)
+    function = node.func if isinstance(node, ast.Call) else None
+    reader.made.given = any(function is helper for helper, _ in reader.made.helpers)
     return reader.made
 
 
@@ -185,16 +219,19 @@ class _Reader:
         if None in keywords:
             raise _OtherError
         named: Any = keywords
-        function, method = self.scope.value(node.func), None
-        if function is not None:
+        function = self.scope.value(node.func)
+        method: ast.Attribute | None = None
+        kind: str | None = None
+        if type(function) is types.FunctionType and self._is_helper(function, node):
+            kind = FRESH
+            self.made.helpers.append((node.func, function.__code__))
+        elif function is not None:
             kind = kind_of_call(function, len(node.args), named)
             self.made.functions.append((node.func, function))
             self.made.on_arrays |= kind is not None and function in CREATORS
         elif isinstance(node.func, ast.Attribute):
             method = node.func
             kind = kind_of_method(method.attr, len(node.args), named)
-        else:
-            kind = None
         if kind is None:
             raise _OtherError
         inner = region if kind == FRESH else self._region()
@@ -204,6 +241,20 @@ class _Reader:
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             self._argument(argument, inner)
         return kind
+
+    def _is_helper(self, function: types.FunctionType, node: ast.Call) -> bool:
+        """Whether a function of the user's only reads what it gets here."""
+        code, borrowed = function.__code__, self.scope.borrowed(function)
+        if not borrowed or len(node.args) > code.co_argcount:
+            return False
+        pairs: list[tuple[str, ast.expr]] = list(zip(code.co_varnames, node.args, strict=False))
+        pairs += [(keyword.arg or "", keyword.value) for keyword in node.keywords]
+        for parameter, value in pairs:
+            names = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
+            if names and parameter not in borrowed:
+                return False
+            self.made.lent |= names
+        return True
 
     def _argument(self, node: ast.expr, region: list[str]) -> None:
         if isinstance(node, ast.Tuple | ast.List):

@@ -19,13 +19,13 @@ import contextlib
 import copy
 import dis
 import types
-from collections import ChainMap
 from collections.abc import Iterator
 from typing import Any
 
+from sciad.core.borrowed import borrowed_parameters
 from sciad.core.errors import SourceError
 from sciad.core.expressions import expression_of, has_arrays
-from sciad.core.readings import Scope
+from sciad.core.readings import scope_of
 from sciad.core.sites import Site
 from sciad.core.source import SYNTAX, FunctionSource, nested_codes, source_of
 from sciad.core.stores import guard_stores
@@ -273,7 +273,7 @@ def _compile(source: FunctionSource) -> types.CodeType:
         node.body = interceptor.visit(node.body)
         statement: ast.stmt = ast.Assign([ast.Name("f", ast.Store())], node)
     else:
-        versions = Versions(node, _scope(source), install)
+        versions = Versions(node, scope_of(source.function, borrowed_parameters), install)
         node.body = [interceptor.visit(part) for part in node.body]
         versions.weave(node)
         guard_stores(node, CALL)
@@ -297,21 +297,6 @@ def _compile(source: FunctionSource) -> types.CodeType:
         )
     code = _renamed(code, code.co_qualname, original.co_qualname)
     return code.replace(co_name=original.co_name, co_firstlineno=original.co_firstlineno)
-
-
-def _scope(source: FunctionSource) -> Scope:
-    """Give what the names of a function stand for."""
-    code = source.function.__code__
-    cells = zip(code.co_freevars, source.function.__closure__ or (), strict=True)
-    around = {name: _content(cell) for name, cell in cells}
-    return Scope(frozenset(code.co_varnames + code.co_cellvars), ChainMap(around, source.globals))
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not bound yet
-        return None
 
 
 def _untouched(source: FunctionSource) -> frozenset[str]:

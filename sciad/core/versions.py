@@ -24,9 +24,13 @@ from sciad.core.lone import Lone, Statement, escaping, lone_names, operands
 from sciad.core.readers import FRESH, VIEW
 from sciad.core.readings import Reading, Scope, reading_of
 
-__all__ = ["PLAIN", "Versions", "is_as_it_stands"]
+__all__ = ["APART", "PLAIN", "Versions", "is_as_it_stands"]
 
-_LONE, _READY, _NEW, _CONTENT = (f"__sciad_{n}__" for n in ("lone", "ready", "new", "content"))
+_LONE, _READY, _NEW, _CONTENT, _GIVEN = (
+    f"__sciad_{n}__" for n in ("lone", "ready", "new", "content", "given")
+)
+#: Whether a function can reach no traced value.
+APART = "__sciad_apart__"
 #: The types of plain values.
 PLAIN = "__sciad_plain__"
 _NDARRAY, _TYPE = "__sciad_ndarray__", "__sciad_type__"
@@ -147,6 +151,8 @@ class Versions:
         assert self.lone is not None
         assert here.reading is not None
         plain = copy.deepcopy(self.kept[id(node)])
+        if here.reading.given and here.names:
+            plain.value = _call(_GIVEN, plain.value)
         handed = isinstance(node, ast.Assign) and not self.lone.names.issuperset(here.names)
         if handed and here.reading.kind == FRESH:
             plain.value = _call(_NEW, plain.value)
@@ -164,7 +170,9 @@ class Versions:
         value = self.kept[id(node)].value
         if here.names[0] not in self.lone.names or isinstance(value, ast.Constant):
             return
-        if not repeated or (here.reading is None and isinstance(value, ast.Call)):
+        if not repeated or (
+            (here.reading is None or here.reading.given) and isinstance(value, ast.Call)
+        ):
             node.value = _call(_CONTENT, node.value)
 
     def _test(self, reading: Reading) -> ast.expr | None:
@@ -178,13 +186,19 @@ class Versions:
             text = ast.dump(node)
             if text not in seen:
                 seen.add(text)
-                known, new = _known.name(value)
-                if new:
-                    self.install(known, value)
-                tests.append(ast.Compare(copy.deepcopy(node), [ast.Is()], [_name(known)]))
+                tests.append(ast.Compare(copy.deepcopy(node), [ast.Is()], [self._known(value)]))
+        for node, code in reading.helpers:
+            tests.append(_call(APART, copy.deepcopy(node), self._known(code)))
         if len(tests) < 2:
             return tests[0] if tests else None
         return ast.BoolOp(ast.And(), tests)
+
+    def _known(self, value: Any) -> ast.expr:
+        """Name for an object among the built-in ones."""
+        name, new = _known.name(value)
+        if new:
+            self.install(name, value)
+        return _name(name)
 
     def _prepared(self, reading: Reading) -> list[ast.stmt]:
         """Box arrays of lone names that meet something else."""
@@ -192,7 +206,9 @@ class Versions:
         made: list[ast.stmt] = []
         for name in reading.names:
             others = reading.meets(name)
-            if name in self.lone.names and others:
+            if name in self.lone.names and name in reading.lent:
+                made.append(_if_array(name, _LONE))
+            elif name in self.lone.names and others:
                 made.append(_if_array(name, _READY, _tuple(others)))
         return made
 
