@@ -9,9 +9,8 @@ import inspect
 import types
 from typing import Any
 
-from sciad.core.errors import SourceError
+from sciad.core.errors import SourceError, is_library
 from sciad.core.lone import Place, Statement, bound_plainly, is_strange, look, places_in, written
-from sciad.core.reach import worth_following
 from sciad.core.readers import VIEW
 from sciad.core.readings import scope_of
 from sciad.core.source import source_of
@@ -36,7 +35,7 @@ def borrowed_parameters(function: types.FunctionType) -> frozenset[str]:
 
 def _parameters(function: types.FunctionType) -> frozenset[str]:
     code = function.__code__
-    if code.co_flags & (_LAZY | _VARIABLE) or not worth_following(function.__module__):
+    if code.co_flags & (_LAZY | _VARIABLE) or is_library(code.co_filename):
         return _NONE
     try:
         node = source_of(function).node

@@ -300,8 +300,9 @@ def places_in(node: Any) -> Iterator[Place]:
 
 
 def lone_names(node: ast.FunctionDef, scope: Scope) -> Lone | None:
-    """Find the lone names of a function that make or slice arrays; None if there are none."""
-    if any(is_strange(part) for part in ast.walk(node)):
+    """Find the lone names of a function with loops; None if there are none."""
+    parts = list(ast.walk(node))
+    if not any(isinstance(part, _LOOPS) for part in parts) or any(map(is_strange, parts)):
         return None
     places = list(places_in(node))
     looks = {id(place.node): look(place.node, scope) for place in places}
@@ -331,7 +332,7 @@ def escaping(here: Statement, node: ast.stmt, names: set[str]) -> set[str]:
 def is_strange(node: ast.AST) -> bool:
     """Whether something gives, or binds, the names of a function in an unusual way."""
     if isinstance(node, ast.Name):
-        return node.id in _SEEING
+        return node.id in _SEEING or node.id == "object"  # arrays that hold traced numbers
     return isinstance(node, _STRANGE) or (isinstance(node, ast.Attribute) and node.attr in _FRAMES)
 
 

@@ -79,7 +79,8 @@ def kind_of_call(function: Any, count: int, keywords: list[str]) -> str | None:
         return None
     kind = type(function)
     if kind is np.ufunc:
-        known = function.nout == 1 and not keywords and count == function.nin
+        own = getattr(np, function.__name__, None) is function  # others may run code of the user
+        known = own and function.nout == 1 and not keywords and count == function.nin
         return FRESH if known else None
     if not isinstance(function, Callable) or kind is types.MethodType:  # type: ignore[arg-type]
         return None

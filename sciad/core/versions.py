@@ -79,14 +79,24 @@ class Versions:
         self.scope, self.install = scope, install
         self.lone: Lone | None = lone_names(node, scope)
         self.kept: dict[int, Any] = {}
+        self.values: dict[int, type[ast.expr]] = {}
         self.conditions: dict[int, list[ast.expr]] = {}
-        self.final = any(isinstance(n, ast.Try) and n.finalbody for n in ast.walk(node))
+        #: Whether something may be done after a ``return`` was come to.
+        self.final = any(isinstance(n, ast.Try | ast.With) for n in ast.walk(node))
         if self.lone is not None:
             for part in ast.walk(node):
                 if isinstance(part, ast.If | ast.While):
-                    self._keep_condition(part)
+                    self.conditions[id(part)] = [copy.deepcopy(p) for p in operands(part.test)]
                 elif isinstance(part, ast.Assign | ast.AugAssign):
-                    self.kept[id(part)] = copy.deepcopy(part)
+                    self._keep(part)
+
+    def _keep(self, node: ast.Assign | ast.AugAssign) -> None:
+        """Note how a statement looks before it is rewritten."""
+        assert self.lone is not None
+        here = self.lone.looks.get(id(node))
+        if here is not None and here.reading is not None and self._is_worthwhile(here):
+            self.kept[id(node)] = copy.deepcopy(node)
+        self.values[id(node)] = type(node.value)
 
     def weave(self, node: Any) -> None:
         """Give the statements of the rewritten function their other version."""
@@ -111,7 +121,7 @@ class Versions:
         if isinstance(node, ast.If | ast.While):
             self._condition(node)
         made = self._before(here, node)
-        if here.reading is not None and self._is_worthwhile(here):
+        if id(node) in self.kept:
             made += self._versions(here, node, repeated)
         else:
             self._open(here, node, repeated)
@@ -150,7 +160,7 @@ class Versions:
         """Give a statement in both versions."""
         assert self.lone is not None
         assert here.reading is not None
-        plain = copy.deepcopy(self.kept[id(node)])
+        plain = self.kept[id(node)]
         if here.reading.given and here.names:
             plain.value = _call(_GIVEN, plain.value)
         handed = isinstance(node, ast.Assign) and not self.lone.names.issuperset(here.names)
@@ -167,12 +177,10 @@ class Versions:
         assert self.lone is not None
         if not isinstance(node, ast.Assign) or here.moved or len(here.names) != 1:
             return
-        value = self.kept[id(node)].value
-        if here.names[0] not in self.lone.names or isinstance(value, ast.Constant):
+        value = self.values[id(node)]
+        if here.names[0] not in self.lone.names or value is ast.Constant:
             return
-        if not repeated or (
-            (here.reading is None or here.reading.given) and isinstance(value, ast.Call)
-        ):
+        if not repeated or ((here.reading is None or here.reading.given) and value is ast.Call):
             node.value = _call(_CONTENT, node.value)
 
     def _test(self, reading: Reading) -> ast.expr | None:
@@ -213,9 +221,6 @@ class Versions:
         return made
 
     # Conditions
-
-    def _keep_condition(self, node: Any) -> None:
-        self.conditions[id(node)] = [copy.deepcopy(part) for part in operands(node.test)]
 
     def _condition(self, node: Any) -> None:
         """Give the parts of a condition in both versions."""
