@@ -1,6 +1,6 @@
-"""Parameters of the user's functions whose arrays a function only reads.
+"""Parameters of the user's functions whose arrays a function does not keep.
 
-It keeps none of them, gives none back, writes into none. Such a function may get a plain array that
+It gives none of them back either, nor a view. Such a function may get a plain array that
 only a name of its caller holds (`sciad.core.lone`).
 """
 
@@ -10,7 +10,7 @@ import types
 from typing import Any
 
 from sciad.core.errors import SourceError, is_library
-from sciad.core.lone import Place, Statement, bound_plainly, is_strange, look, places_in, written
+from sciad.core.lone import Place, Statement, bound_plainly, is_strange, look, places_in
 from sciad.core.readers import VIEW
 from sciad.core.readings import scope_of
 from sciad.core.source import source_of
@@ -24,7 +24,7 @@ _VARIABLE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 def borrowed_parameters(function: types.FunctionType) -> frozenset[str]:
-    """Give the names of the parameters that a function only reads."""
+    """Give the names of the parameters whose arrays a function does not keep."""
     code = function.__code__
     found = _known.get(code)
     if found is None:
@@ -54,7 +54,7 @@ def _parameters(function: types.FunctionType) -> frozenset[str]:
 def _is_borrowed(
     name: str, plain: set[str], places: list[Place], looks: dict[int, Statement]
 ) -> bool:
-    """Whether neither a parameter nor a view of it leaves the function, or is written."""
+    """Whether neither a parameter nor a view of it leaves the function."""
     names = {name}
     while True:
         before = len(names)
@@ -67,8 +67,6 @@ def _is_borrowed(
                 if here.reading is None or here.reading.kind != VIEW or not here.names:
                     return False
                 names |= set(here.names)
-            if written(place.node) in names:
-                return False
         if len(names) == before:
             return names <= plain
 

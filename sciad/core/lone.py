@@ -26,7 +26,6 @@ __all__ = [
     "look",
     "operands",
     "places_in",
-    "written",
 ]
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -50,8 +49,6 @@ class Statement:
         What it binds.
     escapes : set of str
         Names whose arrays others may see from here on.
-    spoiled : set of str
-        Names that it binds in a way that is not followed.
     moved : bool
         Whether it gives arrays other names, ``u = v``.
     """
@@ -59,7 +56,6 @@ class Statement:
     reading: Reading | None = None
     names: list[str] = field(default_factory=list)
     escapes: set[str] = field(default_factory=set)
-    spoiled: set[str] = field(default_factory=set)
     moved: bool = False
 
 
@@ -157,12 +153,9 @@ def _assignment(node: ast.Assign, scope: Scope) -> Statement:
                 return made
         if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
             return _to_part(target, target.value.id, value, scope)
-    escapes = _others(value, scope)
-    spoiled: set[str] = set()
-    for name in (part for t in node.targets for part in ast.walk(t) if isinstance(part, ast.Name)):
-        (escapes if isinstance(name.ctx, ast.Load) else spoiled).add(name.id)
-    single = len(node.targets) == 1 and _is_name(target)
-    return Statement(escapes=escapes, spoiled=set() if single else spoiled)
+    read = (part for t in node.targets for part in ast.walk(t) if isinstance(part, ast.Name))
+    escapes = {name.id for name in read if isinstance(name.ctx, ast.Load)}
+    return Statement(escapes=escapes | _others(value, scope))
 
 
 def _is_name(target: ast.expr) -> bool:
@@ -311,7 +304,6 @@ def lone_names(node: ast.FunctionDef, scope: Scope) -> Lone | None:
         before = set(made.names)
         _follow_moves(made, node, places, looks)
         for place in places:
-            made.names -= looks[id(place.node)].spoiled
             escapes = escaping(looks[id(place.node)], place.node, made.names)
             if escapes and not _may_be_boxed(place, escapes):
                 made.names -= escapes
@@ -387,10 +379,20 @@ def _of_arrays(node: ast.AST, places: list[Place], looks: dict[int, Statement]) 
         and isinstance(part.value, ast.Name)
         and any(isinstance(inner, ast.Slice) for inner in ast.walk(part.slice))
     }
+    called = {
+        looks[id(place.node)].names[0]
+        for place in places
+        if isinstance(getattr(place.node, "value", None), ast.Call)
+        and looks[id(place.node)].names
+        and looks[id(place.node)].reading is None
+    }
     while True:
         before = len(found)
         for place in places:
             made = looks[id(place.node)]
+            for region in made.reading.regions if made.reading is not None else ():
+                if not found.isdisjoint(region):
+                    found |= called.intersection(region)
             if made.moved and not found.isdisjoint(_names(place.node)):
                 found |= _names(place.node)
             reading = made.reading
@@ -424,10 +426,14 @@ def _follow_moves(
         else:
             shared += pairs
     made.aliases = _groups(shared)
-    seen = {written(place.node) for place in places}
+    guarded = any(isinstance(place.node, ast.Try | ast.With) for place in places)
+    seen = {_written(place.node) for place in places}
     for place in places:
-        if not isinstance(place.node, ast.Return):  # where the other names are cleared
-            seen |= looks[id(place.node)].escapes
+        escapes = looks[id(place.node)].escapes
+        if isinstance(place.node, ast.Return) and not guarded:  # the other names are cleared
+            read = _names(place.node)
+            escapes = {n for n in escapes if len(read & made.aliases.get(n, set())) > 1}
+        seen |= escapes
     for _, source in shared:
         if not made.aliases[source].isdisjoint(seen):
             made.names.discard(source)
@@ -445,7 +451,7 @@ def _groups(pairs: list[tuple[str, str]]) -> dict[str, set[str]]:
     return groups
 
 
-def written(node: ast.stmt) -> str | None:
+def _written(node: ast.stmt) -> str | None:
     """Name of an array that a statement writes into."""
     if isinstance(node, ast.AugAssign):
         return _root(node.target)

@@ -38,7 +38,7 @@ class Scope:
     outer : mapping
         Values of the names around it, as far as they are known.
     borrowed : callable
-        Gives the names of the parameters whose arrays a function only reads.
+        Gives the names of the parameters whose arrays a function does not keep.
     only_aliases : bool
         Arrays that are made of others do not matter, only views and other names of them.
     """
@@ -243,7 +243,7 @@ class _Reader:
         return kind
 
     def _is_helper(self, function: types.FunctionType, node: ast.Call) -> bool:
-        """Whether a function of the user's only reads what it gets here."""
+        """Whether a function of the user's keeps nothing of what it gets here."""
         code, borrowed = function.__code__, self.scope.borrowed(function)
         if not borrowed or len(node.args) > code.co_argcount:
             return False

@@ -166,6 +166,8 @@ class Versions:
         handed = isinstance(node, ast.Assign) and not self.lone.names.issuperset(here.names)
         if handed and here.reading.kind == FRESH:
             plain.value = _call(_NEW, plain.value)
+            if self.values[id(node)] is not ast.Call:  # numbers of boxed arrays, times a plain one
+                node.value = _call(_NEW, node.value)
         plain.as_it_stands = True
         self._open(here, node, repeated)
         general = [*self._prepared(here.reading), node]
