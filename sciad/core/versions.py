@@ -177,13 +177,29 @@ class Versions:
     def _open(self, here: Statement, node: Any, repeated: bool) -> None:
         """Take an array out of its box where only a lone name will hold it."""
         assert self.lone is not None
-        if not isinstance(node, ast.Assign) or here.moved or len(here.names) != 1:
+        if not isinstance(node, ast.Assign) or here.moved:
+            return
+        if isinstance(node.targets[0], ast.Tuple) and not repeated:
+            self._open_parts(node, node.targets[0])
+        if len(here.names) != 1:
             return
         value = self.values[id(node)]
         if here.names[0] not in self.lone.names or value is ast.Constant:
             return
         if not repeated or ((here.reading is None or here.reading.given) and value is ast.Call):
             node.value = _call(_CONTENT, node.value)
+
+    def _open_parts(self, node: ast.Assign, target: ast.Tuple) -> None:
+        """Take arrays out of their boxes that an assignment gives to several lone names."""
+        assert self.lone is not None
+        value = node.value
+        if len(node.targets) > 1 or not isinstance(value, ast.Tuple):
+            return
+        for k, name in enumerate(target.elts[: len(value.elts)]):
+            if not isinstance(name, ast.Name):
+                return  # with a star: the places differ
+            if name.id in self.lone.names and isinstance(value.elts[k], ast.Call):
+                value.elts[k] = _call(_CONTENT, value.elts[k])
 
     def _test(self, reading: Reading) -> ast.expr | None:
         """Test that all values are plain, and all functions what they were."""
