@@ -190,6 +190,7 @@ def _to_names(target: ast.Tuple, value: ast.Tuple, scope: Scope) -> Statement | 
         made.helpers += reading.helpers
         made.lent |= reading.lent
         made.regions += reading.regions
+        made.sources += reading.sources
         made.on_arrays |= reading.on_arrays
     return Statement(made, names)
 
@@ -211,8 +212,10 @@ def _together(one: Reading, other: Reading) -> Reading:
     names = list(dict.fromkeys((*one.names, *other.names)))
     regions = [*one.regions[:-1], *other.regions]
     functions = [*one.functions, *other.functions]
-    made = Reading(FRESH, names, functions, regions, one.on_arrays or other.on_arrays)
+    made = Reading(FRESH, names, functions, regions)
+    made.on_arrays = one.on_arrays or other.on_arrays
     made.helpers, made.lent = [*one.helpers, *other.helpers], one.lent | other.lent
+    made.sources = [*one.sources, *other.sources]
     return made
 
 

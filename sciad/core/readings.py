@@ -101,6 +101,8 @@ class Reading:
         What it calls.
     regions : list of list of str
         Names that are computed with together: one of them may be kept for the sake of another.
+    sources : list of (list of str, list of str)
+        Regions, and those of numbers in them, which may be traced if the latter's arrays are.
     on_arrays : bool
         Whether it makes an array, or takes slices.
     helpers : list of (ast.expr, code)
@@ -115,6 +117,7 @@ class Reading:
     names: list[str] = field(default_factory=list)
     functions: list[tuple[ast.expr, Any]] = field(default_factory=list)
     regions: list[list[str]] = field(default_factory=list)
+    sources: list[tuple[list[str], list[str]]] = field(default_factory=list)
     on_arrays: bool = False
     helpers: list[tuple[ast.expr, types.CodeType]] = field(default_factory=list)
     lent: set[str] = field(default_factory=set)
@@ -122,8 +125,13 @@ class Reading:
 
     def meets(self, name: str) -> list[str]:
         """Names that are computed with together with a name."""
-        found = [other for region in self.regions if name in region for other in region]
+        found = [other for region in self.regions if name in region for other in self._all(region)]
         return list(dict.fromkeys(other for other in found if other != name))
+
+    def _all(self, region: list[str]) -> list[str]:
+        """Names of a region, and those that its numbers are made of."""
+        inner = [part for outer, part in self.sources if outer is region]
+        return [*region, *(name for part in inner for name in self._all(part))]
 
 
 def reading_of(node: ast.expr, scope: Scope) -> Reading | None:
@@ -235,6 +243,8 @@ class _Reader:
         if kind is None:
             raise _OtherError
         inner = region if kind == FRESH else self._region()
+        if inner is not region:
+            self.made.sources.append((region, inner))
         if method is not None:
             self.read(method.value, inner)
             self.made.on_arrays |= method.attr in _OF_ARRAYS

@@ -201,6 +201,16 @@ def met_by_a_traced_factor(x):
     return total
 
 
+def met_by_a_traced_number(x):
+    u, v, total = np.linspace(0.0, 1.0, 2000), np.ones(3), 0.0
+    for _ in range(3):
+        v[0] = x
+        total = total + np.sum(np.sum(v) * u)
+        u[:] = 2.0 * u
+        u += 1.0
+    return total
+
+
 def met_in_a_condition(x):
     u, total = np.linspace(0.0, 1.0, 2000), 0.0
     while np.sum(x * u * u) < 1e4:
@@ -459,6 +469,7 @@ def test_what_is_stored_later_is_seen_by_everybody(program):
     [
         (stored_after_a_loop, lambda x: 3 * x**2),
         (met_by_a_traced_factor, lambda x: 1000.0 * 7 + 2000.0 * 4),
+        (met_by_a_traced_number, lambda x: 1000.0 * 7 + 2000.0 * 4),
         (returned_with_another_name, lambda x: 4 * x),
     ],
     ids=lambda f: getattr(f, "__name__", ""),
