@@ -57,7 +57,7 @@ class Scope:
         if isinstance(node, ast.Attribute):
             home = self.value(node.value)
             if isinstance(home, types.ModuleType):
-                return getattr(home, node.attr, None)
+                return vars(home).get(node.attr)  # a module's ``__getattr__`` may import, or warn
         return None
 
 

@@ -518,6 +518,24 @@ def test_a_function_of_numpy_that_is_replaced_is_called_as_it_is(monkeypatch):
     assert grad(differentiate)(2.0) == pytest.approx(1.5 * math.exp(2.0) * 3.0, rel=1e-14)
 
 
+def test_what_a_module_gives_only_when_asked_is_not_asked_for(monkeypatch):
+    asked = []
+    module = types.ModuleType("asked")
+    module.__getattr__ = lambda name: asked.append(name)
+    monkeypatch.setattr(sciad, "asked", module, raising=False)
+
+    def program(x):
+        u = np.ones(3)
+        for _ in range(2):
+            u = u * 0.5
+            if x < 0.0:
+                u = sciad.asked.function(u)
+        return np.sum(u) * x
+
+    assert grad(program)(2.0) == 0.75
+    assert not asked
+
+
 def test_a_rule_that_is_given_at_run_time_counts_for_traced_values():
     def program(x):
         u = np.ones(3)
