@@ -10,7 +10,8 @@ import types
 from typing import Any
 
 from sciad.core.errors import SourceError, is_library
-from sciad.core.lone import Place, Statement, bound_plainly, is_strange, look, places_in
+from sciad.core.lone import Place, bound_plainly, is_strange, places_in
+from sciad.core.looks import Statement, look
 from sciad.core.readers import VIEW
 from sciad.core.readings import scope_of
 from sciad.core.source import source_of

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sciad.core.lone import Lone, Statement, escaping, lone_names, operands
+from sciad.core.lone import Lone, escaping, lone_names
+from sciad.core.looks import Statement, operands
 from sciad.core.readers import FRESH, VIEW
 from sciad.core.readings import Reading, Scope, reading_of
 
