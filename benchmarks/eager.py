@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from limits.eager import large_program, large_program_with_adjoint
 from programs.eager import LAYERS, OPERATIONS, array_chain, lstm, lstm_parameters, scalar_chain
-from programs.untraced import numpy_loop, particles
+from programs.untraced import heat, helpers, numpy_loop, particles, power_iteration
 from threadpoolctl import threadpool_limits
 
 import sciad
@@ -214,6 +214,8 @@ def main() -> None:
     untraced("objects", particles, rounds, 2.0)
     for size in (200, 2_000, 20_000):
         untraced(f"NumPy, {size}", lambda x, size=size: numpy_loop(x, size), rounds, 1.3)
+    for program in (heat, power_iteration, helpers):
+        untraced(program.__name__, lambda x, program=program: program(x, 200), rounds, 1.3)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["numpy_loop", "particles"]
+__all__ = ["heat", "helpers", "numpy_loop", "particles", "power_iteration"]
 
 
 class Vector:
@@ -55,3 +55,41 @@ def numpy_loop(x, size):
         new[1:-1] = u[1:-1] + 0.4 * (u[2:] - 2.0 * u[1:-1] + u[:-2])
         u = np.maximum(new, 0.0)
     return x * np.sum(u * u)
+
+
+def heat(x, size):
+    """Smooth an array in place."""
+    u, k = np.sin(np.linspace(0.0, np.pi, size)), 0.1
+    for _ in range(200):
+        u[1:-1] += k * (u[2:] - 2.0 * u[1:-1] + u[:-2])
+    return x * np.sum(u)
+
+
+def power_iteration(x, size):
+    """Estimate the largest eigenvalue of a matrix."""
+    a = np.cos(np.outer(np.linspace(0.0, 1.0, size), np.linspace(0.0, 2.0, size)))
+    v = np.ones(size)
+    for _ in range(100):
+        v = a @ v
+        v = v / np.linalg.norm(v)
+    return x * (v @ (a @ v))
+
+
+def smoothed(u, k):
+    """One step of `helpers`."""
+    new = np.copy(u)
+    new[1:-1] = u[1:-1] + k * second_difference(u)
+    return new
+
+
+def second_difference(u):
+    """Inner second differences."""
+    return u[2:] - 2.0 * u[1:-1] + u[:-2]
+
+
+def helpers(x, size):
+    """Smooth an array by functions that are given it."""
+    u = np.sin(np.linspace(0.0, np.pi, size))
+    for _ in range(200):
+        u = smoothed(u, 0.1)
+    return x * np.sum(u)

@@ -84,7 +84,7 @@ from sciad.core.tracer import (
 )
 from sciad.core.ufuncs import call_method
 
-__all__ = ["call"]
+__all__ = ["call", "is_apart"]
 
 
 _HIGHER_ORDER = frozenset(
@@ -329,6 +329,18 @@ def _reaches_traced(function: types.FunctionType, plan: _Plan, args: tuple, kwar
         if not _harmless([scope.get(name) for name in plan.names]):
             return True
     return any(holds_boxes(vars(kind).values()) for kind in plan.classes)
+
+
+def is_apart(function: Any, code: types.CodeType) -> bool:
+    """Whether a function with this code was called before, and can reach no traced value."""
+    if type(function) is not _FUNCTION or function.__code__ is not code:
+        return False
+    plan = _plans.get(id(code))
+    if plan is None or not plan.follow:
+        return False
+    if not (plan.names or plan.classes or function.__closure__ or function.__defaults__):
+        return True
+    return not _reaches_traced(function, plan, (), {})
 
 
 def _harmless(values: Any) -> bool:

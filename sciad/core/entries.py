@@ -17,13 +17,15 @@ from sciad.core.apply import known_scalar, of_scalar
 from sciad.core.buffer import constant, opened
 from sciad.core.classes import FIRST, RUNNING, first_call, meet_objects
 from sciad.core.constants import computed, present
-from sciad.core.dispatch import call
+from sciad.core.dispatch import call, is_apart
 from sciad.core.errors import LostDerivativeError
+from sciad.core.late import LATE
 from sciad.core.quick import binary, unary
 from sciad.core.rewrite import ARRAY, CALL, ENTRIES, SEEN, TYPE, install
 from sciad.core.rules import BY_CALLABLE, READY, READY_FUNCTIONS, Elementwise, Linear, Substitute
 from sciad.core.swallowed import NOTHING_SWALLOWED, settled
 from sciad.core.tracer import FLOAT64, Array, Scalar
+from sciad.core.versions import APART
 
 __all__ = ["run"]
 
@@ -223,6 +225,8 @@ install(FIRST, first_call)
 install(SEEN, READY_FUNCTIONS)
 install(TYPE, type)
 install(ARRAY, Array)
+for _name, _helper in {**LATE, APART: is_apart}.items():
+    install(_name, _helper)
 _QUICK: dict[int, Callable[..., Any]] = {
     0: call_with_none,
     1: call_with_one,

@@ -22,11 +22,14 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from sciad.core.borrowed import borrowed_parameters
 from sciad.core.errors import SourceError
 from sciad.core.expressions import expression_of, has_arrays
+from sciad.core.readings import scope_of
 from sciad.core.sites import Site
 from sciad.core.source import SYNTAX, FunctionSource, nested_codes, source_of
 from sciad.core.stores import guard_stores
+from sciad.core.versions import PLAIN, Versions
 
 __all__ = [
     "ARRAY",
@@ -50,7 +53,7 @@ ENTRIES = ("__sciad_call0__", "__sciad_call1__", "__sciad_call2__", "__sciad_cal
 SEEN, TYPE = "__sciad_seen__", "__sciad_type__"
 #: The class of arrays of followed code.
 ARRAY = "__sciad_array__"
-_NAMES = frozenset({CALL, *ENTRIES, ARRAY})
+_NAMES = frozenset({CALL, *ENTRIES, ARRAY, PLAIN})
 _FACTORY = "__sciad_factory__"
 _FUTURE_FLAGS = 0x1FE0000
 #: These look at the frame they are called from.
@@ -270,7 +273,9 @@ def _compile(source: FunctionSource) -> types.CodeType:
         node.body = interceptor.visit(node.body)
         statement: ast.stmt = ast.Assign([ast.Name("f", ast.Store())], node)
     else:
+        versions = Versions(node, scope_of(source.function, borrowed_parameters), install)
         node.body = [interceptor.visit(part) for part in node.body]
+        versions.weave(node)
         guard_stores(node, CALL)
         statement = node
     prefix = "_" * 8

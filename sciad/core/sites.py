@@ -39,7 +39,7 @@ from sciad.core.tracer import FLOAT64, Array, Scalar
 __all__ = ["Site"]
 
 _MOST_KINDS = 8
-_TWICE, _OFTEN = 2, 4  # writing a function takes milliseconds, which a single use is not worth
+_SEVERAL, _OFTEN = 8, 16  # writing a function takes milliseconds, which a few uses are not worth
 _DISPATCHER = "__sciad_call__"
 _OPERATORS = {
     "+": operator.add,
@@ -112,13 +112,13 @@ class Site:
         if way is None:
             way = self.ways[kinds] = _Way()
         way.missed += 1
-        if way.missed == _TWICE and len(self.ways) <= _MOST_KINDS:
+        if way.missed == _SEVERAL and len(self.ways) <= _MOST_KINDS:
             way.made = self._make(kinds)
             way.function = way.made and way.made(self._slowly)
         if way.made is None or way.function is None:
             return self._slowly(*values)
         if way.missed & (way.missed - 1) == 0 and way.missed >= _OFTEN:
-            setattr(builtins, self.name, way.made(self))  # at the 4th, 8th, 16th miss
+            setattr(builtins, self.name, way.made(self))  # at the 16th, 32nd miss
         return way.function(*values)
 
     def _kind(self, k: int, value: Any) -> Any:

@@ -21,6 +21,7 @@ import copy
 from typing import Any
 
 from sciad.core.expressions import is_at_once
+from sciad.core.versions import is_as_it_stands
 
 __all__ = ["guard_stores"]
 
@@ -130,6 +131,8 @@ class _Guard(ast.NodeTransformer):
     # Assignments
 
     def visit_Assign(self, node: ast.Assign) -> Any:
+        if is_as_it_stands(node):
+            return node
         targets = node.targets
         parts = [part for t in targets for part in _parts(t)]
         if not any(self._is_guarded(part) or _is_explained(part) for part in parts):
@@ -199,7 +202,7 @@ class _Guard(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         target, value = node.target, node.value
-        if isinstance(value, ast.Constant):
+        if isinstance(value, ast.Constant) or is_as_it_stands(node):
             return node
         if isinstance(target, ast.Name):
             rebound = target.id in self.shared and not _is_pure(value)

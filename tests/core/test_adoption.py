@@ -56,16 +56,18 @@ def second_name(x):
 
 
 def view(x):
-    buffer = DATA * 2.0
-    part = buffer[:2]
-    buffer[0] = x
+    for _ in range(2):
+        buffer = DATA * 2.0
+        part = buffer[:2]
+        buffer[0] = x
     return part[0] * x
 
 
 def written_view(x):
-    buffer = DATA * 2.0
-    part = buffer[:2]
-    part[0] = x
+    for _ in range(2):
+        buffer = DATA * 2.0
+        part = buffer[:2]
+        part[0] = x
     return buffer[0] * x
 
 

@@ -208,7 +208,7 @@ def check(text, often):
     with (
         source_of(text, float) as f,
         mock.patch.object(sites, "_OFTEN", often),
-        mock.patch.object(sites, "_TWICE", often),
+        mock.patch.object(sites, "_SEVERAL", often),
     ):
         for _ in range(3):
             found = outcome(f)

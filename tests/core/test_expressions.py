@@ -25,7 +25,7 @@ _count = itertools.count()
 @pytest.fixture(autouse=True, scope="module")
 def _functions_are_used_at_once():
     """Have sites make and replace their functions at the first miss: every test is needed."""
-    with mock.patch.object(sites, "_OFTEN", 1), mock.patch.object(sites, "_TWICE", 1):
+    with mock.patch.object(sites, "_OFTEN", 1), mock.patch.object(sites, "_SEVERAL", 1):
         yield
 
 
