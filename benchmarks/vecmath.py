@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 import sciad
-from sciad.compiler.back import emit
+from sciad.compiler import loops as last
 from sciad.compiler.loops.blocks import blocked
 from sciad.compiler.nodes import Call
 from sciad.compiler.vecmath import BLOCK, CATALOGUE, kernels
@@ -163,15 +163,15 @@ def jitted_call(jitted, args, kind):
 
 def timed(function, args, kind, pass_):
     """Microseconds of a call, compiled with a pass in the place of `blocked`."""
-    before = emit.blocked
+    before = last.blocked
     with tempfile.TemporaryDirectory() as directory:
         os.environ["SCIAD_CACHE_DIR"] = directory
-        emit.blocked = pass_
+        last.blocked = pass_
         try:
             jitted = sciad.compiler.jit(function)
             return 1e6 * best(jitted_call(jitted, args, kind), 30)
         finally:
-            emit.blocked = before
+            last.blocked = before
             del os.environ["SCIAD_CACHE_DIR"]
 
 

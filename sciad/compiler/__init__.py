@@ -12,10 +12,12 @@ A program goes through the rooms in this order; `ir` is what they hand to each o
 - `passes` map programs to programs: `hoist` and `simplify` make them small, `tangent` and `adjoint`
   differentiate them, with `recall`, `cut` and `replay` for what to keep and what to compute again,
   `fusion` and `searches` for loops that need neither.
-- `back` writes them as readable Python (`emit`), takes out what can be done before or in blocks
-  (`requirements`, `lift`, `blocks`), and keeps that on disk (`cache`); `codegen` turns it into
-  machine code, or Numba does, which `machine` teaches what emitted code promises; `vecmath` holds
-  elementary functions for vectors.
+- `loops` brings loops into the form that machines run best: functions in `blocks`, boundary tests
+  apart, sums into neighbours by `rows`, moving cotangents (`shifts`), allocations before (`lift`).
+- `back` writes programs as readable Python (`emit`), takes out what can be checked before
+  (`requirements`), and keeps that on disk (`cache`); `codegen` turns it into machine code, or Numba
+  does, which `machine` teaches what emitted code promises; `vecmath` holds elementary functions
+  for vectors.
 - `patterns` runs programs on sets to find which outputs depend on which inputs.
 
 `jit` and `native` are the two doors; `program` is one function for one structure of arguments,
