@@ -41,7 +41,7 @@ from sciad.compiler.passes.simplify import simplified
 
 __all__ = ["apart"]
 
-_LARGEST = 120  # nodes of a body beyond which it is not written three times
+_LARGEST = 400  # nodes of a body beyond which it is not written three times
 _FEWEST = 8  # trips, if they are known, below which a loop stays as it is
 _ORDERED = frozenset(["push", "pop", "invoke", "alloc", "table", "linalg"])
 _UNIT = (const(1), const(-1))

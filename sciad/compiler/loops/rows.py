@@ -52,7 +52,7 @@ _ELEMENTS = frozenset(["load", "store", "accum"])
 _CHEAP = frozenset(["abs", "fabs", "absolute", "sqrt"])
 _FEWEST = 8  # trips, if they are known, below which a loop stays as it is
 _FEW = 24  # the same, asked at run time where the loop is inside another one
-_MOST = 8  # rows
+_MOST = 16  # rows
 _Sums = list[Op]
 
 
