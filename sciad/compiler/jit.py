@@ -385,7 +385,8 @@ def _split(function: JitFunction, leaves: list[Any]) -> tuple[list[Any], tuple[L
             _expect_double(function, primal_of(leaf))
             for part, take in (("real", np.real), ("imag", np.imag)):
                 found.append(_real_part(take, leaf))
-                kinds.append(replace(_kind(function, found[-1]), part=part))
+                boxed = _is_boxed(leaf)
+                kinds.append(replace(_kind(function, found[-1]), part=part, boxed=boxed))
         else:
             found.append(leaf)
             kinds.append(_kind(function, leaf))
@@ -433,7 +434,13 @@ def _kind(function: JitFunction, leaf: Any) -> LeafType:
             hint="arguments are real or complex numbers and arrays of up to 3 dimensions: float64, "
             "float32, complex128, int64, bool (x.astype(np.float64) makes others one)",
         )
+    if _is_boxed(leaf):
+        kind = replace(kind, boxed=True)
     return kind if dtype is _FLOAT64 or dtype == _FLOAT64 else replace(kind, kind="float32")
+
+
+def _is_boxed(leaf: Any) -> bool:
+    return type(leaf) is np.ndarray and leaf.ndim == 0
 
 
 _FLOAT64 = np.dtype(np.float64)

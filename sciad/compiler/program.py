@@ -205,7 +205,7 @@ class Program:
         except Unknown:
             return None
         code = code_digest(self.root.__code__)
-        kinds = [(leaf.ndim, leaf.shape, leaf.part, leaf.kind) for leaf in self.leaves]
+        kinds = [(leaf.ndim, leaf.shape, leaf.part, leaf.kind, leaf.boxed) for leaf in self.leaves]
         return digest(cache.compiler_digest(), "jit", kind, code, tree, kinds, self.integers)
 
     # -- programs ------------------------------------------------------------------------------
@@ -230,6 +230,7 @@ class Program:
         def params(low: Any) -> tuple[tuple, list[Abstract]]:
             low.forwards = self.forwards
             low.single |= any(leaf.kind == "float32" for leaf in self.leaves)
+            low.boxed = any(leaf.boxed for leaf in self.leaves)
             more = [Value(f"n{k}", BufferType(a.element)) for k, a in enumerate(self.arrays)]
             dims = sum(leaf.ndim for leaf in self.leaves)
             integers = _Integers(low, d, dims + len(self.integers), more)

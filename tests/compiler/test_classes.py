@@ -84,3 +84,21 @@ def test_one_function_for_numbers_and_arrays_and_functions(jit_interpreted, all_
 def test_what_depends_on_whose_number_it_is_is_refused(question, jit_interpreted):
     with pytest.raises(CompileError, match="Python's or NumPy's"):
         jit_interpreted(lambda x, n: x[0] if question(x, n) else x[1])(X, 3)
+
+
+@pytest.mark.parametrize("number", [2.0, 2.0 + 1.0j])
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda x: abs(x) if isinstance(x, numbers.Number) else -abs(x),
+        lambda x: abs(x) if isinstance(x, np.ndarray) else -abs(x),
+        lambda x: abs(x) if np.isscalar(x) else -abs(x),
+    ],
+)
+def test_an_array_of_no_dimensions_is_no_number(program, number, jit_interpreted):
+    compiled = jit_interpreted(program)
+    assert compiled(number) == program(number)
+    with pytest.raises(CompileError, match="class"):
+        compiled(np.array(number))
+    assert compiled(number) == program(number)
+    assert jit_interpreted(lambda x: x * x)(np.array(number)) == number * number

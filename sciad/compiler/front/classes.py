@@ -50,8 +50,10 @@ _NUMBERS: dict[Any, tuple[type, ...]] = {
 _COMPLEX = (complex, np.complex128)
 
 
-def _classes(value: Abstract) -> tuple[type, ...]:
+def _classes(low: Lowering, value: Abstract) -> tuple[type, ...]:
     """Classes that a value may have in the interpreter; () if they are not known."""
+    if low.boxed and (is_scalar(value) or isinstance(value, ComplexOf)):
+        return ()
     if is_scalar(value):
         return _NUMBERS[value.type]
     if isinstance(value, ComplexOf):
@@ -90,7 +92,7 @@ def _asked(low: Lowering, value: Abstract, node: Any) -> tuple[type, ...]:
 def _isinstance(low: Lowering, args: list, named: dict, node: Any) -> Operand:
     if len(args) != 2 or named:
         low.refuse("isinstance takes two arguments", node)
-    kinds, asked = _classes(args[0]), _asked(low, args[1], node)
+    kinds, asked = _classes(low, args[0]), _asked(low, args[1], node)
     answers = {issubclass(kind, asked) for kind in kinds}
     if len(answers) != 1:
         low.refuse(
@@ -102,7 +104,7 @@ def _isinstance(low: Lowering, args: list, named: dict, node: Any) -> Operand:
 
 
 def _type(low: Lowering, args: list, named: dict, node: Any) -> Abstract:
-    kinds = _classes(args[0]) if len(args) == 1 and not named else ()
+    kinds = _classes(low, args[0]) if len(args) == 1 and not named else ()
     if len(kinds) != 1:
         low.refuse(
             "type() of something that may be Python's or NumPy's, or whose class is not known",
@@ -120,14 +122,14 @@ def _callable(low: Lowering, args: list, named: dict, node: Any) -> Operand:
         return const(True)
     if isinstance(value, Object):
         return const(callable(value.value))
-    kinds = _classes(value)
+    kinds = _classes(low, value)
     if not kinds:
         low.refuse("callable() of something whose class is not known", node)
     return const(any("__call__" in vars(base) for base in kinds[0].__mro__))
 
 
 def _isscalar(low: Lowering, args: list, named: dict, node: Any) -> Operand:
-    kinds = _classes(args[0]) if len(args) == 1 and not named else ()
+    kinds = _classes(low, args[0]) if len(args) == 1 and not named else ()
     if not kinds:
         low.refuse("np.isscalar of something whose class is not known", node)
     return const(issubclass(kinds[0], numbers.Number | np.generic | str | bytes))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciad.compiler.front import calls, language, members, overloads, precision, singles
+from sciad.compiler.front import calls, identity, language, members, overloads, precision, singles
 from sciad.compiler.front.arithmetic import arithmetic
 from sciad.compiler.front.kinds import dtype_of, element_type
 from sciad.compiler.front.merge import is_scalar
@@ -330,10 +330,8 @@ def _compared(low: Lowering, op: ast.cmpop, a: Abstract, b: Abstract, node: ast.
             found = low.b.pure("or", found, low.as_scalar(_equal(low, a, x, node), node))
         return low.b.pure("not", found) if isinstance(op, ast.NotIn) else found
     if isinstance(op, ast.Is | ast.IsNot):
-        same = isinstance(a, Object) and isinstance(b, Object) and a.value is b.value
-        if not isinstance(a, Object) and not isinstance(b, Object):
-            low.refuse("'is' is compiled for None only", node, "use ==")
-        return const(same == isinstance(op, ast.Is))
+        same = identity.identical(low, a, b, node)
+        return same if isinstance(op, ast.Is) else low.b.pure("not", same)
     if isinstance(a, Object) or isinstance(b, Object):
         if not isinstance(op, ast.Eq | ast.NotEq):
             low.refuse(f"{ast.unparse(node)} cannot be compiled", node)
@@ -350,8 +348,7 @@ def _compared(low: Lowering, op: ast.cmpop, a: Abstract, b: Abstract, node: ast.
 
 def _equal(low: Lowering, a: Abstract, b: Abstract, node: ast.AST) -> Operand:
     if isinstance(a, Object) or isinstance(b, Object):
-        both = isinstance(a, Object) and isinstance(b, Object)
-        return const(both and bool(a.value == b.value))
+        return identity.equal(low, a, b, node)
     return low.b.compare("eq", low.as_scalar(a, node), low.as_scalar(b, node))
 
 

@@ -141,6 +141,7 @@ class Lowering:
         self.inputs: set[Value] = set()  # parameters of the whole program
         self.rules: set[Any] = set()  # functions whose rules nested derivatives have used
         self.single = _SINGLE in in_memory  # whether float32 occurs in the program
+        self.boxed = False  # whether numbers may be arrays of no dimensions
         self.forwards = False  # whether derivatives inside are taken by forward mode
 
     # -- errors and places ---------------------------------------------------------------------

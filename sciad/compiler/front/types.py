@@ -32,12 +32,14 @@ class LeafType:
     `shape` is the shape if compiled code may rely on it, else None. `part` is "real" or "imag" for
     the two leaves that a complex one is split into. `kind` is "float32" for single precision;
     beside such a leaf, "python" or "numpy" says what a number is: their promotions differ.
+    `boxed` numbers are arrays of no dimensions, whose class is another one.
     """
 
     ndim: int
     shape: tuple[int, ...] | None
     part: str = ""
     kind: str = ""
+    boxed: bool = False
 
     @property
     def size(self) -> int:

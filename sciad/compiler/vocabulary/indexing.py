@@ -16,6 +16,7 @@ from sciad.compiler.front import overloads, writes
 from sciad.compiler.front.intervals import affine, below, limit_of, nonnegative
 from sciad.compiler.front.kinds import fitted
 from sciad.compiler.front.merge import is_scalar
+from sciad.compiler.front.types import scalar_type
 from sciad.compiler.front.values import (
     Abstract,
     ComplexOf,
@@ -475,7 +476,7 @@ def sequence(low: Lowering, value: Abstract, node: ast.AST) -> list[Abstract]:
             overloads.expect_plain(low, value, "__iter__", node)
         return list(value.items)
     if isinstance(value, Structure) and value.is_dict:
-        return [Object(k) if isinstance(k, str) else const(k) for k in value.items]
+        return [Object(k) if scalar_type(k) is None else const(k) for k in value.items]
     if isinstance(value, ListOf):
         return [low.cell(value.cells, k) for k in range(value.cells.size)]
     if isinstance(value, StaticArray) and value.shape:
