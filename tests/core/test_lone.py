@@ -618,6 +618,31 @@ def test_objects_that_keep_operands_see_later_stores():
     assert grad(program)(0.7) == pytest.approx(1.4, rel=1e-14)
 
 
+class Doubling:
+    """Beside arrays, 2."""
+
+    __array_ufunc__ = None
+
+    def __mul__(self, other):
+        return 2.0 * other
+
+    __rmul__ = __mul__
+
+
+def test_operators_of_the_user_leave_arrays_alone():
+    def program(x):
+        twice, u, total, a = Doubling(), np.zeros(3), 0.0, np.ones(3) * x
+        for _ in range(2):
+            total = total + np.sum(twice * a[1:] * a[:-1] + np.exp(a[1:]))
+            u[1:] = u[:-1] + 1.0
+        u[0] = x
+        return u[0] * x + total
+
+    for _ in range(3):
+        slope = 2 * 0.7 + 2 * (2 * (4 * 0.7 + math.exp(0.7)))
+        assert grad(program)(0.7) == pytest.approx(slope, rel=1e-14)
+
+
 def test_errors_are_those_of_the_plain_program():
     def unbound(x, count=0):
         for _ in range(count):
