@@ -437,7 +437,49 @@ def view_given_back_by_a_helper(x):
     return w[1] * x
 
 
+def in_a_list(u):
+    held = [0.0]
+    held[0] = u
+    return held[0]
+
+
+def given_back_in_a_list(x):
+    for _ in range(2):
+        u = np.zeros(2) * 1.0
+        w = in_a_list(u)
+        u[0] = x
+    return w[0] * x
+
+
+def keeping_another(u):
+    STASH.append(u * 2.0)
+    return u + 1.0
+
+
+def made_and_kept_by_a_helper(x):
+    STASH.clear()
+    u = np.zeros(2)
+    for _ in range(3):
+        u = keeping_another(u)
+    STASH[-1][0] = x
+    return STASH[-1][0] * x
+
+
+def power_of_a_global(u):
+    return u * math.exp(STASH[-1])
+
+
+def by_another(u):
+    return power_of_a_global(u) + 0.0
+
+
+def with_an_option(u, *, power=(0.0,)):
+    return u * math.exp(power[0])
+
+
 SQUARES = [
+    given_back_in_a_list,
+    made_and_kept_by_a_helper,
     handed_on_by_another_name,
     of_a_number_that_was_boxed,
     given_to_a_name_that_is_kept,
@@ -491,6 +533,33 @@ def test_mixed_programs_give_what_boxed_arrays_give(program, boxed):
         assert value == pytest.approx(program(0.7), rel=1e-14)
         assert slope == pytest.approx(grad(other)(0.7), rel=1e-12)
         assert sciad.jvp(program, (0.7,), (1.0,))[1] == pytest.approx(slope, rel=1e-12)
+
+
+def test_helpers_that_reach_traced_values_by_others():
+    def by_a_global(x):
+        STASH[:], total = [0.0], 0.0
+        for k in range(4):
+            u = np.ones(2)
+            u = by_another(u)
+            total = total + u[1]
+            if k == 2:
+                STASH.append(x)
+        return total
+
+    def by_an_option(x):
+        total = 0.0
+        with_an_option.__kwdefaults__["power"] = (0.0,)
+        for k in range(4):
+            u = np.ones(2)
+            u = with_an_option(u)
+            total = total + u[1]
+            if k == 2:
+                with_an_option.__kwdefaults__["power"] = (x,)
+        return total
+
+    for program in (by_a_global, by_an_option):
+        for _ in range(3):
+            assert grad(program)(0.7) == pytest.approx(math.exp(0.7), rel=1e-14)
 
 
 # What stands in the way ---------------------------------------------------------------------------
