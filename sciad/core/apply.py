@@ -404,18 +404,32 @@ def _plain(function: Any, args: Sequence, kwargs: dict) -> Any:
     if getattr(function, "__module__", None) == "_operator" and has_outsider(args):
         return by_methods(function, args)
     note_cut(function, args)
-    args, out = list(args), kwargs.get("out")
-    if isinstance(function, np.ufunc) and len(args) > function.nin:
-        out = args.pop()
+    args, kwargs = _out_by_name(function, list(args), kwargs)
+    out = kwargs.get("out")
     if out is None or out is Ellipsis:
         plain = [primal_of(a) for a in args]
         return constant(function(*plain, **{k: primal_of(v) for k, v in kwargs.items()}))
-    rest = {k: v for k, v in kwargs.items() if k not in ("out", "where")}
+    masked = isinstance(function, np.ufunc) and kwargs.get("where", True) is not True
+    rest = {k: v for k, v in kwargs.items() if k != "out" and not (masked and k == "where")}
     target = out[0] if type(out) is tuple else out
     result = _plain(function, args, rest)
-    if kwargs.get("where", True) is not True:
+    if masked:
         result = np.where(kwargs["where"], result, target)
     return write_out(target, result)
+
+
+def _out_by_name(function: Any, args: list, kwargs: dict) -> tuple[list, dict]:
+    """Name the arguments from ``out`` on, as in ``np.round(x, 0, out)``."""
+    if isinstance(function, np.ufunc):
+        return (
+            (args[:-1], {**kwargs, "out": args[-1]}) if len(args) > function.nin else (args, kwargs)
+        )
+    signature = _signature(function) if len(args) > 1 else None
+    names = [] if signature is None else list(signature.parameters)
+    if "out" not in names[: len(args)]:
+        return args, kwargs
+    place = names.index("out")
+    return args[:place], {**kwargs, **dict(zip(names[place:], args[place:], strict=False))}
 
 
 def _with_options(rule: Rule, function: Any, args: Sequence, kwargs: dict) -> Any:

@@ -200,6 +200,7 @@ class _Plan:
         "code",
         "epoch",
         "follow",
+        "functions",
         "kinds",
         "last",
         "name",
@@ -231,6 +232,12 @@ class _Plan:
             for name in code.co_names
             if name in scope
             and not isinstance(scope[name], (types.ModuleType, type, *FUNCTIONS, np.ufunc))
+        )
+        # those that it may call
+        self.functions = tuple(
+            name
+            for name in code.co_names
+            if type(scope.get(name)) is _FUNCTION and worth_following(scope[name].__module__)
         )
         self.classes = tuple(
             scope[name]
@@ -331,12 +338,18 @@ def _reaches_traced(function: types.FunctionType, plan: _Plan, args: tuple, kwar
     return any(holds_boxes(vars(kind).values()) for kind in plan.classes)
 
 
-def is_apart(function: Any, code: types.CodeType) -> bool:
+def is_apart(function: Any, code: types.CodeType, depth: int = 0) -> bool:
     """Whether a function with this code was called before, and can reach no traced value."""
-    if type(function) is not _FUNCTION or function.__code__ is not code:
+    if type(function) is not _FUNCTION or function.__code__ is not code or depth > 8:
         return False
     plan = _plans.get(id(code))
     if plan is None or not plan.follow:
+        return False
+    if plan.functions:  # they run as they are, too
+        inner = map(function.__globals__.get, plan.functions)
+        if not all(type(f) is _FUNCTION and is_apart(f, f.__code__, depth + 1) for f in inner):
+            return False
+    if function.__kwdefaults__ and not _harmless(function.__kwdefaults__.values()):
         return False
     if not (plan.names or plan.classes or function.__closure__ or function.__defaults__):
         return True

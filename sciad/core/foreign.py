@@ -24,6 +24,7 @@ from sciad.core.rules import lookup
 from sciad.core.swallowed import settled
 from sciad.core.text import WRITTEN, is_text, keep_text
 from sciad.core.tracer import Array, Scalar, as_array, primal_of, trace_of, unwrap_constants, window
+from sciad.core.tree import flatten, unflatten
 
 __all__ = ["call_foreign", "call_unfollowed", "fresh", "reads_numbers"]
 
@@ -180,7 +181,11 @@ def _open(value: Any) -> Any:
     if type(value) is Array and trace_of(value) is None:
         memory = primal_of(value)
         return window(value, memory, memory.flags.writeable)
-    return unwrap_constants(value)
+    plain = unwrap_constants(value)
+    if plain is value:
+        return value
+    leaves, treedef = flatten(value)  # what keeps a part must not miss later writes
+    return unflatten(treedef, [_open(leaf) for leaf in leaves])
 
 
 def _named(error: LostDerivativeError, function: Any) -> LostDerivativeError:

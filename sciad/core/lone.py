@@ -8,6 +8,7 @@ alone when that happens.
 """
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "bound_plainly",
     "escaping",
     "is_strange",
+    "is_watched",
     "lone_names",
     "places_in",
 ]
@@ -32,7 +34,7 @@ _LOOPS = (ast.For, ast.While)
 _STRANGE = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr, ast.Global, ast.Nonlocal)
 #: Functions and attributes that see the names of a running function.
 _SEEING = frozenset({"locals", "globals", "vars", "eval", "exec", "dir", "breakpoint"})
-_FRAMES = frozenset({"_getframe", "currentframe", "f_locals"})
+_FRAMES = frozenset({"_getframe", "currentframe", "f_locals", "set_trace"})
 
 
 @dataclass
@@ -122,6 +124,15 @@ def is_strange(node: ast.AST) -> bool:
     if isinstance(node, ast.Name):
         return node.id in _SEEING or node.id == "object"  # arrays that hold traced numbers
     return isinstance(node, _STRANGE) or (isinstance(node, ast.Attribute) and node.attr in _FRAMES)
+
+
+def is_watched() -> bool:
+    """Whether a debugger runs: it holds what the names of a function stand for."""
+    tracer = sys.gettrace()
+    if tracer is not None:
+        return not type(tracer).__module__.startswith("coverage")
+    monitoring: Any = getattr(sys, "monitoring", None)
+    return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
 
 
 def _may_be_boxed(place: Place, escapes: set[str]) -> bool:

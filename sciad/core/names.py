@@ -4,6 +4,7 @@ An operator of a class of the user may give another value to a global name, or t
 function, that stands further on in the same expression.
 """
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +35,12 @@ class Names:
 
     def __getitem__(self, place: int) -> Any:
         name = self.names[place]
+        code = self.frame.f_code
+        if code.co_flags & inspect.CO_OPTIMIZED and name not in code.co_cellvars + code.co_freevars:
+            # f_locals would keep what all names stand for: no array would be alone any more
+            if name in code.co_varnames:
+                return self.values[place]
+            return self.frame.f_globals.get(name, self.values[place])
         for scope in (self.frame.f_locals, self.frame.f_globals):
             if name in scope:
                 return scope[name]

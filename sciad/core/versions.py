@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sciad.core.lone import Lone, escaping, lone_names
+from sciad.core.lone import Lone, escaping, is_watched, lone_names
 from sciad.core.looks import Statement, operands
 from sciad.core.readers import FRESH, VIEW
 from sciad.core.readings import Reading, Scope, reading_of
@@ -78,7 +78,7 @@ class Versions:
 
     def __init__(self, node: ast.FunctionDef, scope: Scope, install: Any) -> None:
         self.scope, self.install = scope, install
-        self.lone: Lone | None = lone_names(node, scope)
+        self.lone: Lone | None = None if is_watched() else lone_names(node, scope)
         self.kept: dict[int, Any] = {}
         self.values: dict[int, type[ast.expr]] = {}
         self.conditions: dict[int, list[ast.expr]] = {}

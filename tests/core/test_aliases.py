@@ -295,6 +295,27 @@ def test_complex_numbers_are_not_cast_in_place():
         grad(f)(X)
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda u: np.round(u, 0, u),
+        lambda u: u.round(0, u),
+        lambda u: np.fix(u, u),
+        lambda u: np.any([u, u], 0, u),
+        lambda u: np.all([u, u], axis=0, where=[True, False, True], out=u),
+    ],
+)
+def test_what_has_no_derivative_is_written_into_a_traced_array(write):
+    def f(x):
+        u = np.ones(3) * x
+        write(u)
+        return u[1] * x
+
+    plain = np.ones(3) * 0.7
+    write(plain)
+    assert grad(f)(0.7) == plain[1]
+
+
 def test_out_with_where_keeps_the_other_elements():
     def f(x):
         b = x * 1.0

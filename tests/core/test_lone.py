@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import math
 import random
+import sys
 import types
 
 import numpy as np
@@ -437,7 +438,49 @@ def view_given_back_by_a_helper(x):
     return w[1] * x
 
 
+def in_a_list(u):
+    held = [0.0]
+    held[0] = u
+    return held[0]
+
+
+def given_back_in_a_list(x):
+    for _ in range(2):
+        u = np.zeros(2) * 1.0
+        w = in_a_list(u)
+        u[0] = x
+    return w[0] * x
+
+
+def keeping_another(u):
+    STASH.append(u * 2.0)
+    return u + 1.0
+
+
+def made_and_kept_by_a_helper(x):
+    STASH.clear()
+    u = np.zeros(2)
+    for _ in range(3):
+        u = keeping_another(u)
+    STASH[-1][0] = x
+    return STASH[-1][0] * x
+
+
+def power_of_a_global(u):
+    return u * math.exp(STASH[-1])
+
+
+def by_another(u):
+    return power_of_a_global(u) + 0.0
+
+
+def with_an_option(u, *, power=(0.0,)):
+    return u * math.exp(power[0])
+
+
 SQUARES = [
+    given_back_in_a_list,
+    made_and_kept_by_a_helper,
     handed_on_by_another_name,
     of_a_number_that_was_boxed,
     given_to_a_name_that_is_kept,
@@ -491,6 +534,33 @@ def test_mixed_programs_give_what_boxed_arrays_give(program, boxed):
         assert value == pytest.approx(program(0.7), rel=1e-14)
         assert slope == pytest.approx(grad(other)(0.7), rel=1e-12)
         assert sciad.jvp(program, (0.7,), (1.0,))[1] == pytest.approx(slope, rel=1e-12)
+
+
+def test_helpers_that_reach_traced_values_by_others():
+    def by_a_global(x):
+        STASH[:], total = [0.0], 0.0
+        for k in range(4):
+            u = np.ones(2)
+            u = by_another(u)
+            total = total + u[1]
+            if k == 2:
+                STASH.append(x)
+        return total
+
+    def by_an_option(x):
+        total = 0.0
+        with_an_option.__kwdefaults__["power"] = (0.0,)
+        for k in range(4):
+            u = np.ones(2)
+            u = with_an_option(u)
+            total = total + u[1]
+            if k == 2:
+                with_an_option.__kwdefaults__["power"] = (x,)
+        return total
+
+    for program in (by_a_global, by_an_option):
+        for _ in range(3):
+            assert grad(program)(0.7) == pytest.approx(math.exp(0.7), rel=1e-14)
 
 
 # What stands in the way ---------------------------------------------------------------------------
@@ -616,6 +686,51 @@ def test_objects_that_keep_operands_see_later_stores():
         return keeper.kept[0] * x + w
 
     assert grad(program)(0.7) == pytest.approx(1.4, rel=1e-14)
+
+
+class Doubling:
+    """Beside arrays, 2."""
+
+    __array_ufunc__ = None
+
+    def __mul__(self, other):
+        return 2.0 * other
+
+    __rmul__ = __mul__
+
+
+def test_a_debugger_looks_at_the_names():
+    def program(x):
+        u = np.zeros(3)
+        for _ in range(2):
+            u[1:] = u[:-1] + 1.0
+        u[0] = x
+        return u[0] * x
+
+    def look(frame, event, argument):
+        return look if frame.f_code.co_name != "program" or frame.f_locals else None
+
+    tracer = sys.gettrace()
+    sys.settrace(look)
+    try:
+        slope = grad(program)(0.7)
+    finally:
+        sys.settrace(tracer)
+    assert slope == 1.4
+
+
+def test_operators_of_the_user_leave_arrays_alone():
+    def program(x):
+        twice, u, total, a = Doubling(), np.zeros(3), 0.0, np.ones(3) * x
+        for _ in range(2):
+            total = total + np.sum(twice * a[1:] * a[:-1] + np.exp(a[1:]))
+            u[1:] = u[:-1] + 1.0
+        u[0] = x
+        return u[0] * x + total
+
+    for _ in range(3):
+        slope = 2 * 0.7 + 2 * (2 * (4 * 0.7 + math.exp(0.7)))
+        assert grad(program)(0.7) == pytest.approx(slope, rel=1e-14)
 
 
 def test_errors_are_those_of_the_plain_program():

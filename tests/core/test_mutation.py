@@ -1,5 +1,7 @@
 """Mutation: views, overlapping writes, saved operands, out=, aliases; against differences."""
 
+import threading
+
 import numpy as np
 import pytest
 import scipy.spatial
@@ -814,3 +816,16 @@ def test_arguments_may_share_memory_that_is_only_read():
     found = grad(lambda a, b: np.sum(a * b**2), argnums=(0, 1))(x, x)
     np.testing.assert_allclose(found[0], X**2)
     np.testing.assert_allclose(found[1], 2.0 * X * X)
+
+
+def test_code_that_is_not_followed_keeps_an_array_of_a_tuple():
+    def f(x):
+        u, kept = np.zeros(3), []
+        thread = threading.Thread(target=kept.append, args=(u,))
+        thread.start()
+        thread.join()
+        u[0] = x
+        return kept[-1][0] * x
+
+    with pytest.raises(sciad.TracingError, match="still holds"):
+        sciad.grad(f)(0.7)
