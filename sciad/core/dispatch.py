@@ -207,6 +207,7 @@ class _Plan:
         "names",
         "new_code",
         "ours",
+        "reached",
         "ready",
         "sourceless",
     )
@@ -222,6 +223,7 @@ class _Plan:
         self.follow = not self.ours and worth_following(function.__module__)
         self.kinds: tuple[type, ...] = ()  # classes it may get to see
         self.epoch = -1  # when they were met
+        self.reached: tuple[_Inner, ...] | None = None  # what it may call, if that is known
         self.sourceless = False
         self.new_code: types.CodeType | None = None
         self.last: tuple[Any, Any] = (None, None)  # a function and what was made of it
@@ -247,6 +249,8 @@ class _Plan:
 
 
 _plans: dict[int, _Plan] = {}
+#: A function that another may call: its module's names, its name there, itself, its code and plan.
+_Inner = tuple[dict[str, Any], str, types.FunctionType, types.CodeType, _Plan]
 
 
 def _call_function(function: types.FunctionType, args: tuple, kwargs: dict, boxed: bool) -> Any:
@@ -338,22 +342,54 @@ def _reaches_traced(function: types.FunctionType, plan: _Plan, args: tuple, kwar
     return any(holds_boxes(vars(kind).values()) for kind in plan.classes)
 
 
-def is_apart(function: Any, code: types.CodeType, depth: int = 0) -> bool:
-    """Whether a function with this code was called before, and can reach no traced value."""
-    if type(function) is not _FUNCTION or function.__code__ is not code or depth > 8:
+def is_apart(function: Any, code: types.CodeType) -> bool:
+    """Whether a function with this code was called before, and can reach no traced value.
+
+    What it calls runs as it is, too, and has to be apart as well.
+    """
+    if type(function) is not _FUNCTION or function.__code__ is not code:
         return False
     plan = _plans.get(id(code))
-    if plan is None or not plan.follow:
+    if plan is None or not plan.follow or not _is_alone(function, plan):
         return False
-    if plan.functions:  # they run as they are, too
-        inner = map(function.__globals__.get, plan.functions)
-        if not all(type(f) is _FUNCTION and is_apart(f, f.__code__, depth + 1) for f in inner):
+    if not plan.functions:
+        return True
+    if plan.reached is None:
+        plan.reached = _reached(function)
+    for scope, name, inner, its_code, its_plan in plan.reached or ():
+        if scope.get(name) is not inner or inner.__code__ is not its_code:
+            plan.reached = None  # to be found again
             return False
+        if not _is_alone(inner, its_plan):
+            return False
+    return plan.reached is not None
+
+
+def _is_alone(function: types.FunctionType, plan: _Plan) -> bool:
+    """Whether no default, closure, global or class leads a function to a traced value."""
     if function.__kwdefaults__ and not _harmless(function.__kwdefaults__.values()):
         return False
     if not (plan.names or plan.classes or function.__closure__ or function.__defaults__):
         return True
     return not _reaches_traced(function, plan, (), {})
+
+
+def _reached(function: types.FunctionType) -> tuple[_Inner, ...] | None:
+    """Find the functions that one may call, by names of its module; None if one is not known."""
+    found: dict[tuple[int, str], _Inner] = {}
+    waiting = [function]
+    while waiting:
+        outer = waiting.pop()
+        scope = outer.__globals__
+        for name in _plans[id(outer.__code__)].functions:
+            inner: Any = scope.get(name)
+            plan = _plans.get(id(inner.__code__)) if type(inner) is _FUNCTION else None
+            if plan is None or not plan.follow:
+                return None
+            if (id(scope), name) not in found:
+                waiting.append(inner)
+                found[id(scope), name] = (scope, name, inner, inner.__code__, plan)
+    return tuple(found.values())
 
 
 def _harmless(values: Any) -> bool:

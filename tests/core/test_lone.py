@@ -563,6 +563,52 @@ def test_helpers_that_reach_traced_values_by_others():
             assert grad(program)(0.7) == pytest.approx(math.exp(0.7), rel=1e-14)
 
 
+def inner_helper(u):
+    return u * 2.0
+
+
+def outer_helper(u):
+    return inner_helper(u) + 0.0
+
+
+def even_helper(u, k):
+    return u + 1.0 if k == 0 else odd_helper(u, k - 1) * even_helper(u, 0)
+
+
+def odd_helper(u, k):
+    return u - 1.0 if k == 0 else even_helper(u, k - 1) * odd_helper(u, 0)
+
+
+def test_helpers_whose_helpers_are_replaced(monkeypatch):
+    def program(x):
+        STASH[:], total = [x], 0.0
+        for _ in range(4):
+            u = np.ones(2)
+            u = outer_helper(u)
+            total = total + u[1]
+        return total * x
+
+    for _ in range(3):
+        assert grad(program)(0.7) == 8.0
+    monkeypatch.setitem(outer_helper.__globals__, "inner_helper", lambda u: u * math.exp(STASH[0]))
+    for _ in range(3):
+        assert grad(program)(0.7) == pytest.approx(4.0 * 1.7 * math.exp(0.7), rel=1e-14)
+
+
+def test_helpers_that_call_each_other():
+    def program(x):
+        u = np.linspace(2.0, 3.0, 4)
+        for _ in range(5):
+            u = even_helper(u, 3) * 1e-2
+        u[1] = x
+        return np.sum(u)
+
+    for _ in range(3):
+        value, slope = sciad.value_and_grad(program)(0.7)
+        assert value == pytest.approx(program(0.7), rel=1e-14)
+        assert slope == 1.0
+
+
 # What stands in the way ---------------------------------------------------------------------------
 
 
