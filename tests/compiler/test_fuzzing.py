@@ -321,13 +321,13 @@ def check(function, emitted):
     more = [np.ones(1), *bars, *duals, *changes]
     interpreted(program, "hvp_111", [*call.inputs(), *more], emitted)
     for mine, theirs in zip(call.split(bars), gradient, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12)
     for mine, theirs in zip(call.split(changes), products, strict=True):
         scale = 1.0 + np.max(np.abs(theirs))
-        np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-11 * scale)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12 * scale)
     slope = interpreted(program, "jvp", [*call.inputs(), *duals], emitted)[-1]
     terms = [np.sum(g * v) for g, v in zip(gradient, VECTORS, strict=True)]
-    assert slope == pytest.approx(sum(terms), rel=1e-10, abs=1e-11)
+    assert slope == pytest.approx(sum(terms), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT, CHUNK))

@@ -185,11 +185,11 @@ def check(seed, path, imported, interpreted):
     assert status == 0
     _, pullback = vjp(lambda t, y: np.stack(program(t, y, p)), t, y)
     for bar, expected in zip((tbar[0], ybar), pullback(outbar), strict=True):
-        np.testing.assert_allclose(bar, expected, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(bar, expected, rtol=1e-12, atol=1e-12)
     direction = np.cos(np.arange(40.0))
     status, _, outdot = run.jvp(t, y, 0.3, direction, np.zeros(1))
     assert status == 0
-    assert outbar @ outdot == pytest.approx(tbar[0] * 0.3 + ybar @ direction, rel=1e-11, abs=1e-12)
+    assert outbar @ outdot == pytest.approx(tbar[0] * 0.3 + ybar @ direction, rel=1e-12, abs=1e-12)
     return True
 
 

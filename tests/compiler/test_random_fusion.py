@@ -530,7 +530,7 @@ def check(function, args, jit):
         return True
     for mine, theirs in zip(found, expected, strict=True):
         scale = 1.0 + np.max(np.abs(theirs), initial=0.0)
-        np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-11 * scale)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12 * scale)
     return True
 
 

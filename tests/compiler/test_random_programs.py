@@ -170,12 +170,12 @@ def test_random_program(seed, tmp_path, imported, interpreted):
     assert status == 0
     _, pullback = vjp(lambda t, y, p: np.stack(module.program(t, y, p)), t, y, p)
     for bar, expected in zip((tbar[0], ybar, pbar), pullback(outbar), strict=True):
-        np.testing.assert_allclose(bar, expected, rtol=1e-10, atol=1e-11)
+        np.testing.assert_allclose(bar, expected, rtol=1e-12, atol=1e-12)
     direction = np.array([0.3]), np.array([-0.2, 0.9]), np.array([1.1, 0.4])
     status, _, outdot = run.jvp(t, y, direction[0][0], *direction[1:])
     assert status == 0
     backward = sum(bar @ d for bar, d in zip((tbar, ybar, pbar), direction, strict=True))
-    assert outbar @ outdot == pytest.approx(backward, rel=1e-11, abs=1e-11)
+    assert outbar @ outdot == pytest.approx(backward, rel=1e-12, abs=1e-12)
 
 
 def test_the_writer_uses_the_whole_language():
